@@ -1,0 +1,1 @@
+"""Facts: what devices are, what they say, and how it is written down. No I/O, no clock."""

@@ -1,0 +1,322 @@
+"""Payloads: bytes from a device in, samples, events and results out, and what could not be used beside them.
+
+Nothing here raises for what a device sends: bad input is expected, and comes back as `Reject` values. The good
+samples of a message are kept whatever else is in it.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NamedTuple
+
+import msgspec
+
+from devices import units
+from devices.command import Result, Status
+from devices.model import Metric, Model
+from devices.sample import MINUTE, Event, Instant, Reject, Sample
+
+SIZE_LIMIT = 256 * 1024
+AHEAD_LIMIT = 10 * MINUTE
+EARLIEST: Instant = 946_684_800_000
+"""2000-01-01: what is stamped before it is most likely in seconds instead of milliseconds."""
+EXCERPT_LIMIT = 200
+REJECTS_LIMIT = 20
+"""So many rejects of one message are told apart; the rest are counted in a last one."""
+_SENML_RELATIVE = 2**28
+"""RFC 8428, 4.5.3: a time below this is relative to now."""
+
+_tree = msgspec.json.Decoder()
+
+
+class Decoded(NamedTuple):
+    """What a telemetry message holds. `stamped` says that it carried no time and got that of its arrival."""
+
+    samples: list[Sample]
+    rejects: list[Reject]
+    stamped: bool = False
+
+
+class Unreadable(Exception):
+    """The whole message cannot be used; holds the reject. Does not leave this module."""
+
+    def __init__(self, code: str, reason: str, payload: bytes) -> None:
+        super().__init__(reason)
+        self.reject = Reject(code, reason, _excerpt(payload))
+
+
+def telemetry(payload: bytes, *, source: str, model: Model, received_at: Instant) -> Decoded:
+    """Read a telemetry payload in any of its four forms."""
+    try:
+        tree = _read(payload)
+        match tree:
+            case {"values": dict(values), "ts": ts} if len(tree) == 2:
+                keys, readings, stamped = 2 + len(values), [(ts, values)], False
+            case dict() if "ts" not in tree and "values" not in tree:
+                keys, readings, stamped = len(tree), [(received_at, tree)], True
+            case [dict(first), *_] if "ts" in first or "values" in first:
+                keys, readings, stamped = _batch(tree, payload), [(each["ts"], each["values"]) for each in tree], False
+            case [dict(), *_]:
+                return _senml(tree, payload, source=source, model=model, received_at=received_at)
+            case _:
+                raise Unreadable("shape", "neither values, nor ts and values, nor a list of them, nor SenML", payload)
+        _refuse_repeated_keys(payload, keys)
+    except Unreadable as unreadable:
+        return Decoded([], [unreadable.reject])
+    collector = _Collector(source, model, received_at)
+    for ts, values in readings:
+        collector.take(ts, values)
+    return Decoded(collector.samples, collector.rejects, stamped)
+
+
+def event(payload: bytes, *, source: str, model: Model, received_at: Instant) -> Event | Reject:
+    """Read an event payload."""
+    try:
+        tree = _read(payload)
+        _refuse_repeated_keys(payload, _count_keys(tree))
+    except Unreadable as unreadable:
+        return unreadable.reject
+    match tree:
+        case {"id": str(id_), "ts": int(ts), "type": str(type_), **rest} if rest.keys() <= {"data"}:
+            fields = rest.get("data", {})
+        case _:
+            return Reject("shape", "an event is {id, ts, type, data}", _excerpt(payload))
+    spec = model.events.get(type_)
+    if spec is None:
+        return Reject("unknown_event", f"{model.id} has no event of this type", _short(type_))
+    if not 0 < len(id_) <= 128:
+        return Reject("shape", "an event id has 1 to 128 characters", _short(id_))
+    if reason := time_refusal(ts, received_at):
+        return Reject("time", reason, _short(ts))
+    if reason := _fields_refusal(fields, spec.fields):
+        return Reject("event_data", reason, _short(fields))
+    return Event(source, id_, type_, ts, fields)
+
+
+def result(payload: bytes, *, source: str) -> Result | Reject:
+    """Read a device's answer to a command."""
+    try:
+        tree = _read(payload)
+        _refuse_repeated_keys(payload, _count_keys(tree))
+    except Unreadable as unreadable:
+        return unreadable.reject
+    match tree:
+        case {"id": str(id_), "status": "accepted" | "done" | "failed" as status, **rest} if rest.keys() <= {"reason"}:
+            reason = rest.get("reason")
+            if reason is None or isinstance(reason, str):
+                return Result(source, id_, Status(status), None if reason is None else reason[:EXCERPT_LIMIT])
+    return Reject("shape", "a result is {id, status: accepted | done | failed, reason}", _excerpt(payload))
+
+
+def status(payload: bytes) -> bool | Reject:
+    """Read a status payload: whether the device is online."""
+    match payload:
+        case b"online":
+            return True
+        case b"offline":
+            return False
+        case _:
+            return Reject("shape", "a status is online or offline", _excerpt(payload))
+
+
+def time_refusal(ts: Any, received_at: Instant) -> str | None:
+    """Why `ts` cannot be when something was observed; `None` if it can."""
+    if type(ts) is not int:
+        return "ts is not a whole number of milliseconds"
+    if ts > received_at + AHEAD_LIMIT:
+        return "more than 10 minutes ahead"
+    if ts < EARLIEST:
+        return "before the year 2000; is it in seconds instead of milliseconds?"
+    return None
+
+
+class _Collector:
+    """Sorts the values of one message into samples and rejects."""
+
+    def __init__(self, source: str, model: Model, received_at: Instant) -> None:
+        self.source, self.model, self.received_at = source, model, received_at
+        self.latest = received_at + AHEAD_LIMIT
+        self.samples: list[Sample] = []
+        self.rejects: list[Reject] = []
+        self.overflow = 0
+
+    def take(self, ts: Any, values: dict[str, Any]) -> None:
+        if type(ts) is not int or not EARLIEST <= ts <= self.latest:
+            self.reject("time", time_refusal(ts, self.received_at) or "", ts)
+            return
+        metrics, source, append = self.model.metrics, self.source, self.samples.append
+        for name, value in values.items():
+            metric = metrics.get(name)
+            if metric is not None and metric.numeric and (type(value) is int or type(value) is float):
+                if metric.low <= value <= metric.high:
+                    append(Sample(source, name, ts, value))
+                    continue
+            self._take_unusual(metric, name, ts, value)
+
+    def _take_unusual(self, metric: Metric | None, name: str, ts: Instant, value: Any) -> None:
+        """A state, or something that cannot be used."""
+        if metric is None:
+            self.reject("unknown_metric", f"{self.model.id} has no such metric", name)
+            return
+        prepared, reason = metric.prepare(value)
+        if prepared is None:
+            self.reject("value", f"{name}: {reason}", value)
+        else:
+            self.samples.append(Sample(self.source, name, ts, prepared))
+
+    def reject(self, code: str, reason: str, part: Any) -> None:
+        if len(self.rejects) < REJECTS_LIMIT:
+            self.rejects.append(Reject(code, reason, _short(part)))
+            return
+        self.overflow += 1
+        last = Reject("more", f"and {self.overflow} more parts that could not be used")
+        self.rejects[REJECTS_LIMIT:] = [last]
+
+
+def _read(payload: bytes) -> Any:
+    if len(payload) > SIZE_LIMIT:
+        raise Unreadable("size", f"larger than {SIZE_LIMIT // 1024} KiB", payload)
+    try:
+        return _tree.decode(payload)
+    except (msgspec.DecodeError, ValueError) as error:
+        raise Unreadable("json", f"not JSON: {error}", payload) from error
+    except RecursionError as error:
+        raise Unreadable("json", "nested too deeply", payload) from error
+
+
+def _refuse_repeated_keys(payload: bytes, keys: int) -> None:
+    """Refuse a payload in which a key stands twice in one object: which of the two is meant, nobody can say.
+
+    Every key has one colon behind it. As many colons as keys that came out of the decoder means that none was lost;
+    only if there are more (a repeated key, or a colon inside a text) is the payload read again, slowly.
+    """
+    if payload.count(b":") != keys:
+        try:
+            json.loads(payload, object_pairs_hook=_unrepeated)
+        except _Repeated as error:
+            raise Unreadable("repeated_key", f"the key {error} stands twice", payload) from error
+        except (ValueError, RecursionError) as error:
+            raise Unreadable("json", "not JSON that every reader reads alike", payload) from error
+
+
+class _Repeated(Exception):
+    """Names the key that stands twice."""
+
+
+def _unrepeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    tree = dict(pairs)
+    if len(tree) != len(pairs):
+        seen: set[str] = set()
+        raise _Repeated(next(repr(_short(key)) for key, _ in pairs if key in seen or seen.add(key)))
+    return tree
+
+
+def _count_keys(tree: Any) -> int:
+    keys, rest = 0, [tree]
+    while rest:
+        match rest.pop():
+            case dict() as mapping:
+                keys += len(mapping)
+                rest.extend(mapping.values())
+            case list() as items:
+                rest.extend(items)
+    return keys
+
+
+def _batch(tree: list[Any], payload: bytes) -> int:
+    """Check the shape of a batch; the number of keys in it."""
+    keys = 0
+    for each in tree:
+        if not isinstance(each, dict) or each.keys() != {"ts", "values"} or not isinstance(each["values"], dict):
+            raise Unreadable("shape", "each part of a batch is {ts, values}", payload)
+        keys += 2 + len(each["values"])
+    return keys
+
+
+def _fields_refusal(fields: Any, specs: dict[str, str]) -> str | None:
+    if not isinstance(fields, dict):
+        return "data is not an object"
+    kinds: dict[str, tuple[type, ...]] = {"text": (str,), "number": (int, float), "boolean": (bool,)}
+    for name, value in fields.items():
+        if name not in specs:
+            return f"no field {name[:40]!r}"
+        if not isinstance(value, kinds[specs[name]]) or (isinstance(value, bool) and specs[name] != "boolean"):
+            return f"{name} is not a {specs[name]}"
+    return None
+
+
+_SENML_KNOWN = frozenset({"bn", "bt", "bu", "bv", "bver", "n", "u", "v", "vs", "vb", "vd", "s", "bs", "t", "ut"})
+
+
+def _senml(tree: list[Any], payload: bytes, *, source: str, model: Model, received_at: Instant) -> Decoded:
+    """Read a SenML pack (RFC 8428): base fields apply to the records behind them."""
+    try:
+        _refuse_repeated_keys(payload, _count_keys(tree))
+    except Unreadable as unreadable:
+        return Decoded([], [unreadable.reject])
+    collector = _Collector(source, model, received_at)
+    base: dict[str, Any] = {}
+    stamped = False
+    for record in tree:
+        if not isinstance(record, dict):
+            collector.reject("shape", "a SenML record is an object", record)
+            continue
+        base.update((key, record[key]) for key in ("bn", "bt", "bu", "bv") if key in record)
+        unknown = [key for key in record if key not in _SENML_KNOWN]
+        if any(key.endswith("_") for key in unknown):
+            collector.reject("shape", "a SenML field that must be understood is not", unknown[0])
+        elif record.keys() & {"v", "vs", "vb", "vd"}:
+            stamped |= _senml_record(record, base, collector)
+    if not collector.samples and not collector.rejects:
+        collector.reject("shape", "a SenML pack without a value, or an object with no metrics", _excerpt(payload))
+    return Decoded(collector.samples, collector.rejects, stamped)
+
+
+def _senml_record(record: dict[str, Any], base: dict[str, Any], collector: _Collector) -> bool:
+    """Take one record; whether it got its time from its arrival."""
+    try:
+        name = _senml_name(str(base.get("bn", "")), str(record.get("n", "")), collector.model)
+        time = float(base.get("bt", 0)) + float(record.get("t", 0))
+        metric = collector.model.metrics.get(name)
+        value = _senml_value(record, base, metric)
+        relative = time < _SENML_RELATIVE
+        ts = collector.received_at + round(time * 1000) if relative else round(time * 1000)
+    except (TypeError, ValueError, OverflowError) as error:
+        collector.reject("shape", f"a SenML field is not what it must be: {error}", record)
+        return False
+    collector.take(ts, {name: value})
+    return relative
+
+
+def _senml_name(base: str, name: str, model: Model) -> str:
+    """The metric of a record: the end of base name and name, behind the last `:` or `/`."""
+    if name in model.metrics:
+        return name
+    return (base + name).replace(":", "/").rsplit("/", 1)[-1]
+
+
+def _senml_value(record: dict[str, Any], base: dict[str, Any], metric: Metric | None) -> Any:
+    if "v" not in record:
+        return record.get("vs", record.get("vb"))
+    value = record["v"] + base["bv"] if "bv" in base else record["v"]
+    unit = record.get("u", base.get("bu"))
+    if unit is None or metric is None or isinstance(value, bool) or not metric.numeric:
+        return value
+    factor = units.factor(str(unit), metric.spec.unit)
+    if factor is None:
+        raise ValueError(f"{metric.name} is in {metric.spec.unit}, not in {_short(unit)}")
+    return value if factor == 1 else value * factor
+
+
+def _excerpt(payload: bytes) -> str:
+    return payload[:EXCERPT_LIMIT].decode("utf-8", "backslashreplace")
+
+
+def _short(part: Any) -> str:
+    try:
+        text = part if isinstance(part, str) else repr(part)
+    except (ValueError, RecursionError):
+        text = f"a {type(part).__name__} too large to write down"
+    return text if len(text) <= EXCERPT_LIMIT else text[: EXCERPT_LIMIT - 1] + "…"
+
+

@@ -1,0 +1,62 @@
+"""The twin: what a device last reported, what is wanted of it, and whether it is there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from devices.sample import Instant, Sample, Value
+
+
+class Reported(NamedTuple):
+    """The newest value of a metric, and when the device observed it."""
+
+    value: Value
+    observed_at: Instant
+
+
+@dataclass(slots=True)
+class Twin:
+    """Kept by the one pipeline thread; others read copies. `version` counts the changes since the hub started."""
+
+    device: str
+    reported: dict[str, Reported] = field(default_factory=dict)
+    desired: dict[str, Value] = field(default_factory=dict)
+    online: bool | None = None
+    last_seen: Instant | None = None
+    version: int = 0
+
+    def apply(self, samples: Iterable[Sample]) -> bool:
+        """Take in samples; whether anything changed. Duplicates and older samples are no-ops."""
+        changed = False
+        for sample in samples:
+            known = self.reported.get(sample.metric)
+            if known is None or sample.observed_at > known.observed_at:
+                self.reported[sample.metric] = Reported(sample.value, sample.observed_at)
+                changed = True
+        if changed:
+            self.version += 1
+        return changed
+
+    def seen(self, received_at: Instant) -> None:
+        """The device gave a sign of life."""
+        if self.last_seen is None or received_at > self.last_seen:
+            self.last_seen = received_at
+
+    def report_status(self, *, online: bool) -> bool:
+        """Take in the device's own word on whether it is there; whether that changed."""
+        changed = self.online is not online
+        self.online = online
+        if changed:
+            self.version += 1
+        return changed
+
+    @property
+    def delta(self) -> dict[str, Value]:
+        """What is wanted and not (yet) so."""
+        return {
+            metric: wanted
+            for metric, wanted in self.desired.items()
+            if metric not in self.reported or self.reported[metric].value != wanted
+        }
