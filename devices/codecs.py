@@ -7,6 +7,7 @@ samples of a message are kept whatever else is in it.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import msgspec
@@ -78,7 +79,7 @@ def event(payload: bytes, *, source: str, model: Model, received_at: Instant) ->
         return unreadable.reject
     match tree:
         case {"id": str(id_), "ts": int(ts), "type": str(type_), **rest} if rest.keys() <= {"data"}:
-            fields = rest.get("data", {})
+            fields: Any = rest.get("data", {})
         case _:
             return Reject("shape", "an event is {id, ts, type, data}", _excerpt(payload))
     spec = model.events.get(type_)
@@ -147,11 +148,11 @@ class _Collector:
         metrics, source, append = self.model.metrics, self.source, self.samples.append
         for name, value in values.items():
             metric = metrics.get(name)
-            if metric is not None and metric.numeric and (type(value) is int or type(value) is float):
-                if metric.low <= value <= metric.high:
-                    append(Sample(source, name, ts, value))
-                    continue
-            self._take_unusual(metric, name, ts, value)
+            number = type(value) is int or type(value) is float
+            if number and metric is not None and metric.numeric and metric.low <= value <= metric.high:
+                append(Sample(source, name, ts, value))
+            else:
+                self._take_unusual(metric, name, ts, value)
 
     def _take_unusual(self, metric: Metric | None, name: str, ts: Instant, value: Any) -> None:
         """A state, or something that cannot be used."""
@@ -206,8 +207,8 @@ class _Repeated(Exception):
 def _unrepeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     tree = dict(pairs)
     if len(tree) != len(pairs):
-        seen: set[str] = set()
-        raise _Repeated(next(repr(_short(key)) for key, _ in pairs if key in seen or seen.add(key)))
+        keys = [key for key, _ in pairs]
+        raise _Repeated(next(repr(_short(key)) for key in keys if keys.count(key) > 1))
     return tree
 
 
@@ -233,7 +234,7 @@ def _batch(tree: list[Any], payload: bytes) -> int:
     return keys
 
 
-def _fields_refusal(fields: Any, specs: dict[str, str]) -> str | None:
+def _fields_refusal(fields: Any, specs: Mapping[str, str]) -> str | None:
     if not isinstance(fields, dict):
         return "data is not an object"
     kinds: dict[str, tuple[type, ...]] = {"text": (str,), "number": (int, float), "boolean": (bool,)}
@@ -318,5 +319,3 @@ def _short(part: Any) -> str:
     except (ValueError, RecursionError):
         text = f"a {type(part).__name__} too large to write down"
     return text if len(text) <= EXCERPT_LIMIT else text[: EXCERPT_LIMIT - 1] + "…"
-
-

@@ -1,8 +1,8 @@
 """Commands: what the hub asks of a device, and how far it has come.
 
-    queued ──▶ sent ──▶ accepted ──▶ done
-       │         │          └──────▶ failed
-       └─────────┴─────────────────▶ expired
+queued ──▶ sent ──▶ accepted ──▶ done
+   │         │          └──────▶ failed
+   └─────────┴─────────────────▶ expired
 """
 
 from __future__ import annotations

@@ -17,7 +17,18 @@ from devices.sample import Value
 
 Kind: TypeAlias = Literal["gauge", "counter", "state"]
 Category: TypeAlias = Literal[
-    "heart", "activity", "sleep", "body", "food", "garment", "place", "purchase", "content", "finance", "profile", "home"
+    "heart",
+    "activity",
+    "sleep",
+    "body",
+    "food",
+    "garment",
+    "place",
+    "purchase",
+    "content",
+    "finance",
+    "profile",
+    "home",
 ]
 METRIC_PATTERN = r"[a-z][a-z0-9_]{0,62}"
 EVENT_PATTERN = r"[a-z][a-z0-9_]{0,40}(\.[a-z][a-z0-9_]{0,40}){0,3}"
@@ -222,7 +233,7 @@ def _arg_refusal(spec: ArgSpec, value: Any) -> str | None:
         return f"not of type {spec.type}"
     if isinstance(value, str) and len(value) > TEXT_LIMIT:
         return "too long"
-    if spec.range is not None and not spec.range[0] <= value <= spec.range[1]:
+    if isinstance(value, (int, float)) and spec.range is not None and not spec.range[0] <= value <= spec.range[1]:
         return f"outside {spec.range[0]:g} to {spec.range[1]:g}"
     return None
 

@@ -42,7 +42,7 @@ class Event(msgspec.Struct, frozen=True):
 
 
 class Reject(msgspec.Struct, frozen=True):
-    """A part of a message that cannot be used: a stable `code`, a `reason` for people, and the part itself, cut short."""
+    """A part of a message that cannot be used: a stable `code`, a `reason` for people, and the part, cut short."""
 
     code: str
     reason: str

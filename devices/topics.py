@@ -1,6 +1,6 @@
 """The MQTT topics of the hub, in the one place that writes or reads them.
 
-    hub/v1/{home}/{device}/{channel}
+hub/v1/{home}/{device}/{channel}
 """
 
 from __future__ import annotations

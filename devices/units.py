@@ -6,7 +6,24 @@ from typing import NamedTuple
 
 UCUM = frozenset(
     {"1", "%", "/min", "m", "km", "m/s", "km/h", "kcal", "kJ", "kg", "g", "L", "mL", "Cel", "W", "kW.h", "W.h"}
-    | {"s", "min", "h", "mm[Hg]", "lx", "ug/m3", "dB", "{step}", "{item}", "{level}", "[KRW]", "mm", "V", "A", "Pa", "hPa"}
+    | {
+        "s",
+        "min",
+        "h",
+        "mm[Hg]",
+        "lx",
+        "ug/m3",
+        "dB",
+        "{step}",
+        "{item}",
+        "{level}",
+        "[KRW]",
+        "mm",
+        "V",
+        "A",
+        "Pa",
+        "hPa",
+    }
 )
 """The UCUM codes a model may use (https://ucum.org); add one here when a device needs it."""
 
@@ -46,7 +63,7 @@ _COUNTS = frozenset({"{step}", "{item}", "{level}"})
 
 
 def factor(given: str, wanted: str) -> float | None:
-    """What to multiply a value in unit `given` (SenML or UCUM) by to have it in UCUM unit `wanted`; `None` if it can't be."""
+    """What to multiply a value in `given` (SenML or UCUM) by to have it in UCUM unit `wanted`; `None` if it can't be."""
     unit, scale = _SENML.get(given, Conversion(given, 1))
     if unit == wanted or (unit == "1" and wanted in _COUNTS):
         return scale

@@ -1,0 +1,1 @@
+"""Effects: broker, bridge, pipeline, stores, outbox, command line."""

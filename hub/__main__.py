@@ -1,0 +1,56 @@
+"""`python -m hub`: the command line."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from devices.errors import HubError
+from hub.settings import Settings, load
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command; the exit code. What cannot be done ends with one clear line."""
+    parser = argparse.ArgumentParser(prog="python -m hub", description="The Experience Hub.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    serve = commands.add_parser(
+        "serve",
+        help="run broker, bridge, pipeline and API",
+        description="Run the hub until it is told to stop. Settings come from HUB_* variables, .env and hub.toml.",
+    )
+    serve.add_argument("--demo", action="store_true", help="with a made-up home that lives: two people, seven devices")
+    check = commands.add_parser("check", help="check device models and rules, naming file, line and reason")
+    check.add_argument("files", nargs="*", type=Path, metavar="MODEL.yaml", help="model files; all that ship if none")
+    options = parser.parse_args(arguments)
+    try:
+        if options.command == "check":
+            return _check(options.files)
+        return _serve(load(), demo=options.demo)
+    except HubError as error:
+        print(f"hub: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _serve(settings: Settings, *, demo: bool) -> int:
+    from api.server import serve
+
+    return serve(settings, demo=demo)
+
+
+def _check(files: list[Path]) -> int:
+    from devices import model
+    from hub.catalogue import load_models, load_rules
+
+    for path in files:
+        print(f"{path}: {model.parse(path.read_text(), file=path.name).id} is a valid device model")
+    if not files:
+        models = load_models()
+        print(f"{len(models)} device models and {len(load_rules(models))} rules are valid")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

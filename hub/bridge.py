@@ -1,0 +1,260 @@
+"""The bridge: the hub's own session at the MQTT broker. The only file of the hub that knows paho.
+
+One thread reads what arrives and hands it on in bursts; nothing is acknowledged until the pipeline says that it is kept.
+Until then the broker keeps it, and sends no more than its window allows: that is the flow control.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import ssl
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import msgspec
+import structlog
+from paho.mqtt.client import MQTTMessage
+from paho.mqtt.enums import CallbackAPIVersion
+
+from devices import topics
+from devices.errors import HubError
+from devices.sample import Instant
+from devices.topics import INBOUND
+from hub.inbox import Inbox
+from hub.wire import BufferedClient
+
+log = structlog.get_logger()
+
+KEEPALIVE_S = 60
+BACKOFF_FIRST, BACKOFF_LIMIT = 0.05, 5.0
+CONNECT_TIMEOUT = 10.0
+_REFUSED = 0x80
+
+
+class BridgeFailed(HubError):
+    """The broker cannot be reached, or does not let the hub in."""
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerAddress:
+    """Where the broker is and how the hub signs in."""
+
+    host: str
+    port: int
+    username: str | None = None
+    password: str | None = None
+    tls: bool = False
+
+    @classmethod
+    def parse(cls, url: str) -> BrokerAddress:
+        """From `mqtt://user:password@host:1883` or `mqtts://…`."""
+        parts = urlsplit(url)
+        tls = parts.scheme == "mqtts"
+        user = unquote(parts.username) if parts.username else None
+        password = unquote(parts.password) if parts.password else None
+        return cls(parts.hostname or "", parts.port or (8883 if tls else 1883), user, password, tls)
+
+
+class Inbound(msgspec.Struct, frozen=True, gc=False):
+    """A message as it arrived. `session` counts connections: an acknowledgement is only good on the one it came over."""
+
+    topic: str
+    payload: bytes
+    qos: int
+    mid: int
+    session: int
+    duplicate: bool
+    received_at: Instant
+
+
+class Bridge:
+    """Connected until stopped; connects again by itself."""
+
+    def __init__(self, address: BrokerAddress, *, client_id: str, inbox: Inbox) -> None:
+        self._address, self._inbox = address, inbox
+        self._client = self._make_client(client_id)
+        self._session = 0
+        self._burst: list[Inbound] = []
+        self._burst_size = 0
+        self._acks: deque[list[Inbound]] = deque()
+        self._outgoing: deque[tuple[str, bytes, Callable[[], None]]] = deque()
+        self._delivered: dict[int, Callable[[], None]] = {}
+        self._wake_read, self._wake_write = os.pipe()
+        os.set_blocking(self._wake_read, False)
+        os.set_blocking(self._wake_write, False)
+        self._subscribed = threading.Event()
+        self._paused = threading.Event()
+        self._stopping = threading.Event()
+        self._refusal: str | None = None
+        self._thread = threading.Thread(target=self._run, name="bridge", daemon=True)
+
+    @property
+    def connected(self) -> bool:
+        """Whether the hub is subscribed at the broker just now."""
+        return self._subscribed.is_set()
+
+    @property
+    def session(self) -> int:
+        """How many connections there were."""
+        return self._session
+
+    def start(self) -> None:
+        """Connect and subscribe. Raises `BridgeFailed` if that cannot be done now."""
+        self._thread.start()
+        if not self._subscribed.wait(CONNECT_TIMEOUT) or self._refusal:
+            self.stop()
+            where = f"{self._address.host}:{self._address.port}"
+            raise BridgeFailed(f"the broker at {where} cannot be used: {self._refusal or 'no answer'}")
+
+    def pause(self) -> None:
+        """Read no more; what was read can still be acknowledged."""
+        self._paused.set()
+        self._wake()
+
+    def stop(self) -> None:
+        """Send what is to be acknowledged, then leave; the broker keeps what arrives from now on."""
+        self._stopping.set()
+        self._wake()
+        if self._thread.is_alive():
+            self._thread.join(5)
+        for end in (self._wake_read, self._wake_write):
+            with contextlib.suppress(OSError):
+                os.close(end)
+
+    def ack(self, messages: list[Inbound]) -> None:
+        """These are kept: the broker may forget them."""
+        self._acks.append(messages)
+        self._wake()
+
+    def publish(self, topic: str, payload: bytes, on_delivered: Callable[[], None]) -> None:
+        """Publish at QoS 1; `on_delivered` is called from the bridge's thread once the broker has it."""
+        self._outgoing.append((topic, payload, on_delivered))
+        self._wake()
+
+    def _make_client(self, client_id: str) -> BufferedClient:
+        client = BufferedClient(CallbackAPIVersion.VERSION2, client_id=client_id, clean_session=False, manual_ack=True)
+        if self._address.username is not None:
+            client.username_pw_set(self._address.username, self._address.password)
+        if self._address.tls:
+            client.tls_set_context(ssl.create_default_context())
+        client.max_inflight_messages_set(0)
+        client.on_connect = self._on_connect
+        client.on_disconnect = self._on_disconnect
+        client.on_subscribe = self._on_subscribe
+        client.on_message = self._on_message
+        client.on_publish = self._on_publish
+        client.on_socket_register_write = lambda *_: None
+        return client
+
+    def _run(self) -> None:
+        backoff = BACKOFF_FIRST
+        while not self._stopping.is_set():
+            try:
+                self._client.connect(self._address.host, self._address.port, keepalive=KEEPALIVE_S)
+                backoff = self._serve() or backoff
+            except (OSError, ValueError) as error:
+                self._refusal = self._refusal or str(error)
+                log.warning("bridge_disconnected", reason=str(error), retry_in=backoff)
+            self._subscribed.clear()
+            self._stopping.wait(backoff)
+            backoff = min(backoff * 2, BACKOFF_LIMIT)
+
+    def _serve(self) -> float | None:
+        """Read and write until the connection ends; the back-off to begin with if it was a good one."""
+        client, good = self._client, None
+        while (wire := client.wire) is not None and client.socket() is not None:
+            if self._stopping.is_set():
+                self._say_goodbye()
+                return None
+            reading = not (self._inbox.full or self._paused.is_set())
+            readable: list[Any] = [self._wake_read, wire] if reading else [self._wake_read]
+            ready, _, _ = select.select(readable, [wire] if wire.unsent else [], [], 0.5)
+            if wire in ready:
+                self._read_burst()
+            if self._wake_read in ready:
+                with contextlib.suppress(BlockingIOError):
+                    os.read(self._wake_read, 65_536)
+            self._write()
+            client.loop_misc()
+            good = BACKOFF_FIRST if self._subscribed.is_set() else good
+        return good
+
+    def _read_burst(self) -> None:
+        """Read all there is and hand it on as one."""
+        client = self._client
+        client.loop_read()
+        while client.socket() is not None and client.wire is not None and client.wire.pending():
+            client.loop_read()
+        if self._burst:
+            self._inbox.put_messages(self._burst, self._burst_size)
+            self._burst, self._burst_size = [], 0
+
+    def _write(self) -> None:
+        """Send acknowledgements and commands."""
+        client = self._client
+        while self._acks:
+            for message in self._acks.popleft():
+                if message.session == self._session:
+                    client.ack(message.mid, message.qos)
+        while self._outgoing and self._subscribed.is_set():
+            topic, payload, on_delivered = self._outgoing.popleft()
+            self._delivered[client.publish(topic, payload, qos=1).mid] = on_delivered
+        if client.want_write():
+            client.loop_write()
+        if client.socket() is not None and client.wire is not None:
+            client.wire.flush()
+
+    def _say_goodbye(self) -> None:
+        self._write()
+        self._client.disconnect()
+        self._client.loop_write()
+
+    def _wake(self) -> None:
+        with contextlib.suppress(OSError):
+            os.write(self._wake_write, b"w")
+
+    def _on_connect(self, client: Any, _userdata: Any, _flags: Any, reason: Any, _properties: Any) -> None:
+        if reason.is_failure:
+            self._refusal = str(reason)
+            log.warning("bridge_refused", reason=str(reason))
+            return
+        self._session += 1
+        client.subscribe([(topics.subscription(channel), 1) for channel in INBOUND])
+
+    def _on_subscribe(self, _client: Any, _userdata: Any, _mid: int, reasons: Iterable[Any], _properties: Any) -> None:
+        """Every subscription must be granted: a refused one would be silence for ever."""
+        if any(reason.value >= _REFUSED for reason in reasons):
+            self._refusal = "it refuses the hub's subscriptions"
+            log.error("bridge_subscription_refused")
+            return
+        self._refusal = None
+        self._subscribed.set()
+        log.info("bridge_connected", session=self._session)
+
+    def _on_disconnect(self, _client: Any, _userdata: Any, _flags: Any, reason: Any, _properties: Any) -> None:
+        self._subscribed.clear()
+        if not self._stopping.is_set():
+            log.warning("bridge_disconnected", reason=str(reason))
+
+    def _on_message(self, _client: Any, _userdata: Any, message: MQTTMessage) -> None:
+        try:
+            topic = message.topic
+        except UnicodeDecodeError:
+            topic = ""
+        payload = bytes(message.payload)
+        received_at = time.time_ns() // 1_000_000
+        inbound = Inbound(topic, payload, message.qos, message.mid, self._session, message.dup, received_at)
+        self._burst.append(inbound)
+        self._burst_size += len(payload)
+
+    def _on_publish(self, _client: Any, _userdata: Any, mid: int, _reason: Any, _properties: Any) -> None:
+        on_delivered = self._delivered.pop(mid, None)
+        if on_delivered is not None:
+            on_delivered()

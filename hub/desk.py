@@ -1,0 +1,119 @@
+"""The desk: what operators and apps ask of the hub, done on record first and then made known to the pipeline."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from devices.command import Command
+from devices.errors import Conflict, NotFound
+from devices.sample import HOUR, Instant
+from hub.gatekeeper import Gatekeeper
+from hub.outbox import Outbox
+from hub.pipeline import Pipeline
+from hub.registry import Registry
+from hub.store.accounts import Accounts, NewPerson
+from hub.store.fleet import Fleet
+from hub.store.ledger import Ledger
+from hub.store.tables import CommandRow, Device, Home, Ownership, Person
+from hub.telemetry import TelemetryStore
+
+COMMAND_LIFE: Instant = HOUR
+
+
+@dataclass(frozen=True, slots=True)
+class NewDevice:
+    """What is told when a device is registered."""
+
+    id: str
+    home: str
+    model: str
+    owner: str | None = None
+    acquired_on: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Does what is asked. `gatekeeper` is `None` with a broker of one's own, which then keeps its own gate."""
+
+    registry: Registry
+    accounts: Accounts
+    fleet: Fleet
+    ledger: Ledger
+    telemetry: TelemetryStore
+    pipeline: Pipeline
+    outbox: Outbox
+    gatekeeper: Gatekeeper | None
+    on_moved: Callable[[CommandRow], None]
+
+    def add_home(self, home_id: str, *, name: str, timezone: str) -> Home:
+        """Raises `Conflict`."""
+        return self.accounts.add_home(home_id=home_id, name=name, timezone=timezone, now=_now())
+
+    def add_person(self, new: NewPerson) -> Person:
+        """Raises `NotFound` or `Conflict`."""
+        person = self.accounts.add_person(new, now=_now())
+        self.pipeline.wish(lambda: self.registry.put_person(person))
+        return person
+
+    def register(self, new: NewDevice) -> tuple[Device, str]:
+        """Register a device; it, and its token. Raises `NotFound` or `Conflict`."""
+        if new.model not in self.registry.models:
+            raise NotFound(f"there is no device model {new.model}; there are {', '.join(sorted(self.registry.models))}")
+        device, token = self.fleet.register(
+            device_id=new.id,
+            home=new.home,
+            model=new.model,
+            owner=new.owner,
+            acquired_on=new.acquired_on,
+            now=_now(),
+        )
+        self.telemetry.declare(new.id, self.accounts.home(new.home).timezone)
+        ownership = Ownership(device_id=new.id, person_id=new.owner, since=0) if new.owner else None
+        self.pipeline.wish(lambda: self._make_known(device, ownership))
+        return device, token
+
+    def rotate(self, device_id: str) -> str:
+        """A new token for a device; whoever is connected with the old one is cut off. Raises `NotFound`."""
+        token = self.fleet.rotate(device_id)
+        self._cut_off(device_id)
+        return token
+
+    def revoke(self, device_id: str) -> None:
+        """No token for a device any more; it is cut off. Raises `NotFound`."""
+        self.fleet.revoke(device_id)
+        self._cut_off(device_id)
+
+    def command(
+        self, device_id: str, *, command_id: str | None, type_: str, args: dict[str, Any], expires_at: Instant | None
+    ) -> CommandRow:
+        """Send a command; asked again with the same id, it is the same command. Raises `NotFound` or `Conflict`."""
+        entry = self.registry.entries.get(device_id)
+        if entry is None:
+            raise NotFound(f"there is no device {device_id}")
+        if refusal := entry.model.command_refusal(type_, args):
+            raise Conflict(refusal)
+        command_id = command_id or secrets.token_hex(12)
+        command = Command(command_id, device_id, type_, args, expires_at or _now() + COMMAND_LIFE)
+        if self.ledger.queue(command, now=_now()):
+            self.on_moved(self.ledger.command(device_id, command_id))
+            self.outbox.offer([command])
+        row = self.ledger.command(device_id, command_id)
+        if (row.type, row.args) != (type_, args):
+            raise Conflict(f"there is another command {command_id}")
+        return row
+
+    def _make_known(self, device: Device, ownership: Ownership | None) -> None:
+        self.registry.put_device(device, ownership)
+        self.pipeline.forget_routes()
+
+    def _cut_off(self, device_id: str) -> None:
+        if self.gatekeeper is not None:
+            self.gatekeeper.cut_off(device_id)
+
+
+def _now() -> Instant:
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,360 @@
+"""The pipeline: the way of a message from the inbox to its acknowledgement. Data only moves forward.
+
+    decode ─▶ permit ─▶ store ─▶ twins ─▶ rules ─▶ record ─▶ acknowledge ─▶ send
+
+One thread runs it, and owns twins and rule state, so there are no locks. Each step takes the whole batch. A crash anywhere
+leads to redelivery, and redelivery to the same state.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby, islice
+from operator import attrgetter
+from typing import TYPE_CHECKING, TypeVar
+
+import structlog
+
+from devices import codecs, topics
+from devices.command import Command, Result
+from devices.errors import StoreUnavailable
+from devices.sample import MINUTE, Event, Instant, Reject, Sample
+from devices.topics import Channel
+from hub.inbox import Inbox, Wish
+from hub.metrics import Metrics
+from hub.registry import Entry, Registry
+from hub.store.ledger import Ledger, Recorded, Turn
+from hub.store.tables import QuarantineRow
+from hub.telemetry import Change, TelemetryStore
+from rules.decision import Decision
+from rules.engine import Engine
+
+if TYPE_CHECKING:
+    from hub.bridge import Bridge, Inbound
+
+log = structlog.get_logger()
+Outcome = TypeVar("Outcome")
+
+LINGER = 0.002
+"""Seconds a message waits for company: what makes one commit serve many, and what an alarm may cost at most."""
+IDLE = 0.2
+COMMAND_LIFE: Instant = MINUTE
+"""How long a command that a rule decided may take to arrive before it is no use any more."""
+RETRY_FIRST, RETRY_LIMIT = 0.05, 2.0
+ROUTES_KEPT = 100_000
+CATCH_UP_CHUNK = 10_000
+
+
+class Stopped(Exception):
+    """The hub stops while a store cannot be written; what was not kept is not acknowledged."""
+
+
+@dataclass(slots=True)
+class Intake:
+    """What the messages of a batch hold, sorted."""
+
+    changes: list[Change] = field(default_factory=list)
+    results: list[Result] = field(default_factory=list)
+    statuses: list[tuple[Entry, bool, Instant]] = field(default_factory=list)
+    refusals: list[QuarantineRow] = field(default_factory=list)
+    unpermitted: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where a topic leads: a device's channel, or a refusal."""
+
+    channel: Channel
+    entry: Entry | None
+    refusal: Reject | None = None
+
+
+class Observer:
+    """Who wants to hear what the pipeline did; by default nobody does. Called in the pipeline's thread."""
+
+    def recorded(self, recorded: Recorded) -> None:
+        """Decisions, commands and answers are on record."""
+
+    def stored(self, fresh: Sequence[Change], touched: Iterable[Entry]) -> None:
+        """Samples and events are stored, and in the twins of these devices."""
+
+    def status_reported(self, entry: Entry, *, online: bool, at: Instant) -> None:
+        """A device said whether it is there."""
+
+
+class Pipeline:
+    """Takes batches from the inbox until it is stopped."""
+
+    def __init__(
+        self,
+        *,
+        inbox: Inbox,
+        registry: Registry,
+        telemetry: TelemetryStore,
+        ledger: Ledger,
+        engine: Engine,
+        metrics: Metrics,
+    ) -> None:
+        self._inbox, self._registry, self._telemetry = inbox, registry, telemetry
+        self._ledger, self._engine, self._metrics = ledger, engine, metrics
+        self.observer = Observer()
+        self.trouble: str | None = None
+        self._routes: dict[str, Route] = {}
+        self._bridge: Bridge
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="pipeline", daemon=True)
+
+    def start(self, bridge: Bridge) -> None:
+        """Begin to take batches; what they hold is acknowledged over `bridge`."""
+        self._bridge = bridge
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Take what is in the inbox, then end."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join(10)
+
+    def wish(self, wish: Wish) -> None:
+        """Have something done in the pipeline's thread, in its turn, e.g. because the API changed what it must know."""
+        self._inbox.put_wish(wish)
+
+    def forget_routes(self) -> None:
+        """Devices have changed: look up anew where topics lead."""
+        self._routes.clear()
+
+    def catch_up(self) -> int:
+        """Before anything else: step the rules with what was stored since their last snapshot; how much that was.
+
+        Decisions that a crash kept from being recorded are recorded now; those that were, are there already.
+        """
+        saved = self._ledger.snapshot()
+        seq = 0
+        if saved is not None:
+            seq = saved[0]
+            self._engine.restore(saved[1])
+        count = 0
+        stored = self._telemetry.since(seq)
+        while chunk := [each.change for each in islice(stored, CATCH_UP_CHUNK)]:
+            count += len(chunk)
+            if decisions := self._decide(chunk):
+                self._ledger.commit(Turn(decisions=decisions, commands=self._commands(decisions)), now=_now())
+        self._save_snapshot()
+        return count
+
+    def save_snapshot(self) -> None:
+        """Keep what the rules remember, in turn with what they are fed."""
+        self.wish(self._save_snapshot)
+
+    def save_last_snapshot(self) -> None:
+        """The same once the pipeline has ended."""
+        self._save_snapshot()
+
+    def _save_snapshot(self) -> None:
+        self._ledger.save_snapshot(seq=self._telemetry.last_seq(), state=self._engine.snapshot())
+
+    def _run(self) -> None:
+        while True:
+            batch = self._inbox.take(timeout=IDLE, linger=LINGER)
+            try:
+                if batch.messages:
+                    self._turn(batch.messages)
+                if batch.wish is not None:
+                    self._fulfil(batch.wish)
+            except Stopped:
+                return
+            if self._stopping.is_set() and not batch.messages and batch.wish is None:
+                return
+
+    def _fulfil(self, wish: Wish) -> None:
+        try:
+            wish()
+        except StoreUnavailable as error:
+            log.warning("wish_failed", reason=str(error))
+
+    def _turn(self, messages: Sequence[Inbound]) -> None:
+        """Take a batch; should it break the pipeline, each message by itself, so that only the one that does is set aside."""
+        began = time.perf_counter()
+        try:
+            self._take(messages)
+        except Stopped:
+            raise
+        except Exception:  # the one broad except: whatever one message does, the others must get through
+            log.exception("turn_failed", messages=len(messages))
+            if len(messages) > 1:
+                for message in messages:
+                    self._turn([message])
+                return
+            refusal = _refusal(messages[0], None, Reject("internal", "the hub could not handle this message"))
+            self._record(Turn(refusals=[refusal]))
+            self._bridge.ack([message for message in messages if message.qos])
+        self._metrics.turn.observe(time.perf_counter() - began)
+        self._metrics.batch.observe(len(messages))
+
+    def _take(self, messages: Sequence[Inbound]) -> None:
+        intake = self._decode(messages)
+        fresh = self._insist(lambda: self._telemetry.append(intake.changes)) if intake.changes else []
+        touched = self._apply(fresh, intake)
+        decisions = self._decide(fresh)
+        turn = Turn(decisions, self._commands(decisions), intake.results, intake.refusals)
+        recorded = self._record(turn)
+        self._bridge.ack([message for message in messages if message.qos])
+        self._tell(intake, fresh, touched, recorded)
+
+    def _decode(self, messages: Sequence[Inbound]) -> Intake:
+        """Read every message, and drop what nobody allowed to keep."""
+        intake = Intake()
+        routes = self._routes
+        for message in messages:
+            route = routes.get(message.topic) or self._route(message.topic)
+            entry = route.entry
+            if entry is None:
+                intake.refusals.append(
+                    _refusal(message, None, route.refusal or Reject("topic", "not a topic of the hub"))
+                )
+            elif route.channel is Channel.TELEMETRY:
+                self._decode_telemetry(message, entry, intake)
+            else:
+                self._decode_other(message, route.channel, entry, intake)
+            self._metrics.messages.labels(route.channel).inc()
+        return intake
+
+    def _decode_telemetry(self, message: Inbound, entry: Entry, intake: Intake) -> None:
+        decoded = codecs.telemetry(message.payload, source=entry.id, model=entry.model, received_at=message.received_at)
+        samples = decoded.samples
+        if not entry.permits_all:
+            samples = [sample for sample in samples if sample.metric in entry.permitted]
+            intake.unpermitted += len(decoded.samples) - len(samples)
+        intake.changes += samples
+        if decoded.rejects:
+            intake.refusals += [_refusal(message, entry, reject) for reject in decoded.rejects]
+
+    def _decode_other(self, message: Inbound, channel: Channel, entry: Entry, intake: Intake) -> None:
+        read: Event | Result | bool | Reject
+        match channel:
+            case Channel.EVENT:
+                received_at = message.received_at
+                read = codecs.event(message.payload, source=entry.id, model=entry.model, received_at=received_at)
+            case Channel.RESULT:
+                read = codecs.result(message.payload, source=entry.id)
+            case _:
+                read = codecs.status(message.payload)
+        match read:
+            case Event():
+                intake.changes.append(read)
+            case Result():
+                intake.results.append(read)
+            case bool():
+                intake.statuses.append((entry, read, message.received_at))
+            case Reject():
+                intake.refusals.append(_refusal(message, entry, read))
+
+    def _route(self, topic: str) -> Route:
+        if len(self._routes) > ROUTES_KEPT:
+            self._routes.clear()
+        route = self._routes[topic] = self._find(topic)
+        return route
+
+    def _find(self, topic: str) -> Route:
+        address = topics.parse(topic)
+        if address is None:
+            return Route(Channel.TELEMETRY, None, Reject("topic", "not a topic of the hub"))
+        entry = self._registry.entries.get(address.device)
+        if entry is None:
+            return Route(address.channel, None, Reject("unknown_device", "there is no such device"))
+        if entry.home != address.home:
+            return Route(address.channel, None, Reject("wrong_home", "the device belongs to another home"))
+        return Route(address.channel, entry)
+
+    def _apply(self, fresh: Sequence[Change], intake: Intake) -> list[Entry]:
+        """Bring the twins up to date; whose changed."""
+        touched = []
+        twins, entries = self._registry.twins, self._registry.entries
+        now = _now()
+        for source, changes in groupby(fresh, key=attrgetter("source")):
+            twin = twins[source]
+            twin.seen(now)
+            if twin.apply(change for change in changes if type(change) is Sample):
+                touched.append(entries[source])
+        for entry, online, at in intake.statuses:
+            twins[entry.id].report_status(online=online)
+            if online:
+                twins[entry.id].seen(at)
+        return touched
+
+    def _decide(self, fresh: Sequence[Change]) -> list[Decision]:
+        return self._engine.feed(fresh, subject_of=self._registry.subject_of, now=_now())
+
+    def _commands(self, decisions: Sequence[Decision]) -> list[tuple[Command, str]]:
+        """The commands that decisions lead to: to the device that gave rise to them if it will do, else to the owner's."""
+        commands = []
+        for decision in decisions:
+            for number, action in enumerate(decision.actions):
+                device = self._recipient(decision, action["to"])
+                if device is not None:
+                    expires_at = decision.decided_at + COMMAND_LIFE
+                    command = Command(f"{decision.id}-{number}", device, action["type"], action["args"], expires_at)
+                    commands.append((command, decision.id))
+        return commands
+
+    def _recipient(self, decision: Decision, role: str) -> str | None:
+        source = self._registry.entries.get(decision.source)
+        if source is not None and source.model.role == role:
+            return source.id
+        return next((entry.id for entry in self._registry.owned_by(decision.scope, role=role)), None)
+
+    def _record(self, turn: Turn) -> Recorded:
+        return self._insist(lambda: self._ledger.commit(turn, now=_now())) if turn else Recorded()
+
+    def _tell(self, intake: Intake, fresh: Sequence[Change], touched: list[Entry], recorded: Recorded) -> None:
+        """Count, and let the observer know."""
+        events = sum(type(change) is Event for change in fresh)
+        self._metrics.samples.inc(len(fresh) - events)
+        self._metrics.events.inc(events)
+        self._metrics.repeats.inc(len(intake.changes) - len(fresh))
+        self._metrics.unpermitted.inc(intake.unpermitted)
+        for refusal in intake.refusals:
+            self._metrics.quarantined.labels(refusal.code).inc()
+        self.observer.recorded(recorded)
+        self.observer.stored(fresh, touched)
+        for entry, online, at in intake.statuses:
+            self.observer.status_reported(entry, online=online, at=at)
+
+    def _insist(self, write: Callable[[], Outcome]) -> Outcome:
+        """Write, and if the store cannot be written, try again until it can: nothing is acknowledged before."""
+        wait = RETRY_FIRST
+        while True:
+            try:
+                outcome = write()
+            except StoreUnavailable as error:
+                if self.trouble is None:
+                    log.error("store_unavailable", reason=str(error))
+                self.trouble = str(error)
+                self._metrics.retries.inc()
+                if self._stopping.wait(wait):
+                    raise Stopped from error
+                wait = min(wait * 2, RETRY_LIMIT)
+            else:
+                if self.trouble is not None:
+                    log.info("store_available_again")
+                    self.trouble = None
+                return outcome
+
+
+def _now() -> Instant:
+    return time.time_ns() // 1_000_000
+
+
+def _refusal(message: Inbound, entry: Entry | None, reject: Reject) -> QuarantineRow:
+    return QuarantineRow(
+        at=message.received_at,
+        kind="message",
+        topic=message.topic[:256],
+        device_id=entry.id if entry else None,
+        code=reject.code,
+        reason=reject.reason,
+        excerpt=reject.excerpt,
+    )

@@ -1,0 +1,266 @@
+"""Putting the hub together: the one place that builds its parts, starts them in order, and stops them in the other."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import secrets
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import structlog
+
+from devices.errors import HubError, StoreUnavailable
+from devices.sample import DAY
+from devices.twin import Reported
+from hub.bridge import Bridge, BrokerAddress
+from hub.broker import BRIDGE_USER, EmbeddedBroker
+from hub.catalogue import load_models, load_rules
+from hub.desk import Desk
+from hub.feed import Feed
+from hub.gatekeeper import Gatekeeper
+from hub.inbox import Inbox
+from hub.metrics import Metrics
+from hub.narrator import Narrator
+from hub.outbox import Outbox
+from hub.pipeline import Pipeline
+from hub.presence import Presence
+from hub.refusals import Refusals
+from hub.registry import Registry
+from hub.secret_files import kept, private_directory
+from hub.settings import Settings
+from hub.store.accounts import Accounts
+from hub.store.engine import open_engine
+from hub.store.fleet import Fleet
+from hub.store.ledger import Ledger
+from hub.telemetry import MetricKind, TelemetryStore
+from hub.telemetry.duck import DuckStore
+from hub.upkeep import Chore, Upkeep
+from hub.views import Gate
+from rules.engine import Engine
+
+log = structlog.get_logger()
+
+ROLL_EVERY, SNAPSHOT_EVERY, TRIM_EVERY, TELL_TWINS_EVERY, FLUSH_EVERY = 1.0, 10.0, 3600.0, 0.2, 0.5
+
+
+class StartFailed(HubError):
+    """The hub cannot start, and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hub:
+    """The parts that the API answers from."""
+
+    settings: Settings
+    registry: Registry
+    accounts: Accounts
+    fleet: Fleet
+    ledger: Ledger
+    gate: Gate
+    desk: Desk
+    feed: Feed
+    metrics: Metrics
+    pipeline: Pipeline
+    bridge: Bridge
+    broker: EmbeddedBroker | None
+
+    @property
+    def device_broker(self) -> tuple[str, int]:
+        """Where devices connect to."""
+        if self.broker is not None:
+            return self.broker.host, self.broker.port
+        address = _address(self.settings, None)
+        return address.host, address.port
+
+    def troubles(self) -> list[str]:
+        """Why the hub is not ready; nothing if it is."""
+        troubles = [] if self.bridge.connected else ["the broker is not connected"]
+        return troubles + ([self.pipeline.trouble] if self.pipeline.trouble else [])
+
+
+@contextlib.contextmanager
+def open_hub(settings: Settings) -> Iterator[Hub]:
+    """Build and start everything; stop it on the way out, inbox drained. Raises `HubError` in one clear line."""
+    with contextlib.ExitStack() as stack:
+        data_dir = private_directory(settings.data_dir)
+        stack.enter_context(_locked(data_dir / "lock"))
+        models = load_models()
+        registry, metrics, feed, inbox = Registry(models), Metrics(), Feed(), Inbox()
+        engine = Engine(load_rules(models))
+        database = open_engine(settings.database)
+        stack.callback(database.dispose)
+        accounts, fleet, ledger = Accounts(database), Fleet(database), Ledger(database)
+        telemetry = _open_telemetry(settings, registry)
+        stack.callback(telemetry.close)
+        accounts.ensure_operator(_operator_password(settings))
+        _learn(registry, accounts, fleet, telemetry)
+
+        pipeline = Pipeline(
+            inbox=inbox, registry=registry, telemetry=telemetry, ledger=ledger, engine=engine, metrics=metrics
+        )
+        if caught_up := pipeline.catch_up():
+            log.info("rules_caught_up", changes=caught_up)
+        narrator = Narrator(feed, registry, metrics)
+        presence = Presence(registry, pipeline, narrator, embedded=settings.embedded_broker)
+        refusals = Refusals(fleet)
+
+        broker = _start_broker(settings, refusals, stack)
+        bridge = Bridge(_address(settings, broker), client_id=kept(data_dir / "client-id", _client_id), inbox=inbox)
+        outbox = Outbox(
+            ledger, bridge, home_of=presence.home_of, is_here=presence.is_here, on_moved=narrator.command_moved
+        )
+        presence.on_return = outbox.device_returned
+        presence.on_commands = lambda recorded: outbox.offer(recorded.commands)
+        pipeline.observer = presence
+
+        bridge.start()
+        stack.callback(bridge.stop)
+        stack.callback(_settle, telemetry, pipeline)
+        pipeline.start(bridge)
+        stack.callback(pipeline.stop)
+        stack.callback(bridge.pause)
+        outbox.start()
+        stack.callback(outbox.stop)
+        gatekeeper = _start_gatekeeper(broker, fleet, refusals, presence, stack)
+        upkeep = Upkeep(
+            [
+                Chore("roll", ROLL_EVERY, telemetry.roll),
+                Chore("snapshot", SNAPSHOT_EVERY, pipeline.save_snapshot),
+                Chore("trim", TRIM_EVERY, partial(_trim, telemetry, ledger, registry)),
+                Chore("tell_twins", TELL_TWINS_EVERY, narrator.tell_twins),
+                Chore("refusals", FLUSH_EVERY, lambda: ledger.record_refusals(refusals.take())),
+                Chore("gauges", FLUSH_EVERY, partial(_gauge, metrics, bridge, broker)),
+            ]
+        )
+        upkeep.start()
+        stack.callback(upkeep.stop)
+
+        moved = narrator.command_moved
+        desk = Desk(registry, accounts, fleet, ledger, telemetry, pipeline, outbox, gatekeeper, moved)
+        gate = Gate(registry=registry, fleet=fleet, ledger=ledger, telemetry=telemetry)
+        yield Hub(settings, registry, accounts, fleet, ledger, gate, desk, feed, metrics, pipeline, bridge, broker)
+
+
+def operator_password_file(settings: Settings) -> Path:
+    """Where the first operator's password is kept, unless it is a setting."""
+    return settings.data_dir / "operator-password"
+
+
+def _operator_password(settings: Settings) -> str:
+    if settings.operator_password is not None:
+        return settings.operator_password.get_secret_value()
+    return kept(operator_password_file(settings))
+
+
+def _client_id() -> str:
+    return f"hub-{secrets.token_hex(8)}"
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """One hub at a time in a data dir."""
+    with path.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise StartFailed(f"another hub is running in {path.parent}") from error
+        yield
+
+
+def _open_telemetry(settings: Settings, registry: Registry) -> TelemetryStore:
+    kinds = {
+        name: MetricKind(name, resets_daily=metric.spec.kind == "counter" and metric.spec.resets == "daily")
+        for model in registry.models.values()
+        for name, metric in model.metrics.items()
+    }
+    return DuckStore(settings.telemetry_path, list(kinds.values()))
+
+
+def _learn(registry: Registry, accounts: Accounts, fleet: Fleet, telemetry: TelemetryStore) -> None:
+    """Fill the registry, and the twins with what was last reported."""
+    for person in accounts.people():
+        registry.put_person(person)
+    owners = {ownership.device_id: ownership for ownership in fleet.ownerships() if ownership.until is None}
+    for device in fleet.devices():
+        registry.put_device(device, owners.get(device.id))
+    for sample in telemetry.latest():
+        if (twin := registry.twins.get(sample.source)) is not None:
+            twin.reported[sample.metric] = Reported(sample.value, sample.observed_at)
+    for row in fleet.desired():
+        if row.device_id in registry.twins:
+            registry.twins[row.device_id].desired[row.metric] = row.value
+
+
+def _start_broker(settings: Settings, refusals: Refusals, stack: contextlib.ExitStack) -> EmbeddedBroker | None:
+    if not settings.embedded_broker:
+        return None
+    broker = EmbeddedBroker(
+        settings.data_dir / "broker",
+        host=settings.mqtt_host,
+        port=settings.mqtt_port,
+        control_port=settings.broker_control_port,
+    )
+    broker.on_violation = refusals.violated
+    broker.start()
+    stack.callback(broker.stop)
+    return broker
+
+
+def _address(settings: Settings, broker: EmbeddedBroker | None) -> BrokerAddress:
+    if broker is not None:
+        return BrokerAddress(broker.host, broker.port, BRIDGE_USER, broker.keys.bridge)
+    assert settings.broker_url is not None
+    return BrokerAddress.parse(settings.broker_url.get_secret_value())
+
+
+def _start_gatekeeper(
+    broker: EmbeddedBroker | None,
+    fleet: Fleet,
+    refusals: Refusals,
+    presence: Presence,
+    stack: contextlib.ExitStack,
+) -> Gatekeeper | None:
+    """Only now are devices let in: the bridge is subscribed, so that nothing they say gets lost."""
+    if broker is None:
+        return None
+    gatekeeper = Gatekeeper(
+        broker.keys,
+        control_port=broker.control_port,
+        register=fleet,
+        on_denied=refusals.denied,
+        on_presence=presence.connection_changed,
+    )
+    gatekeeper.start()
+    stack.callback(gatekeeper.stop)
+    return gatekeeper
+
+
+def _settle(telemetry: TelemetryStore, pipeline: Pipeline) -> None:
+    """Leave everything so that the next start is quick."""
+    with contextlib.suppress(StoreUnavailable):
+        telemetry.roll()
+        pipeline.save_last_snapshot()
+        telemetry.checkpoint()
+
+
+def _trim(telemetry: TelemetryStore, ledger: Ledger, registry: Registry) -> None:
+    """Let go of what need not be kept any longer."""
+    now = time.time_ns() // 1_000_000
+    keep = {
+        name: metric.spec.keep_days
+        for model in registry.models.values()
+        for name, metric in model.metrics.items()
+        if metric.spec.keep_days is not None
+    }
+    for metric, days in keep.items():
+        telemetry.prune(metric, now - days * DAY)
+    ledger.trim_quarantine()
+
+
+def _gauge(metrics: Metrics, bridge: Bridge, broker: EmbeddedBroker | None) -> None:
+    metrics.bridge_up.set(bridge.connected)
+    metrics.broker_restarts.set(broker.restarts if broker else 0)

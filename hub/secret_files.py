@@ -1,0 +1,37 @@
+"""Secrets in the data dir: made on the first start, readable by their owner alone."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+
+DIRECTORY_MODE = 0o700
+FILE_MODE = 0o600
+
+
+def private_directory(path: Path) -> Path:
+    """Make a directory that only its owner can look into, or make it so."""
+    path.mkdir(parents=True, exist_ok=True, mode=DIRECTORY_MODE)
+    path.chmod(DIRECTORY_MODE)
+    return path
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file that only its owner can read; at no moment is half of it there."""
+    fresh = path.with_name(path.name + ".new")
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, FILE_MODE)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(path)
+
+
+def kept(path: Path, make: Callable[[], str] = lambda: secrets.token_urlsafe(24)) -> str:
+    """The secret in a file; made and written if there is none."""
+    if not path.exists():
+        write_private(path, make())
+    path.chmod(FILE_MODE)
+    return path.read_text().strip()

@@ -1,0 +1,60 @@
+"""The connection to the relational store, and its migrations."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, event, text
+from sqlalchemy.exc import SQLAlchemyError
+from sqlmodel import create_engine
+
+from devices.errors import StoreUnavailable
+
+MIGRATIONS = Path(__file__).parent.parent / "migrations"
+HEAD = "0001"
+"""The newest migration; a database that is there already starts without loading the migration tool."""
+
+
+def open_engine(url: str) -> Engine:
+    """Connect, and bring the tables up to date. Raises `StoreUnavailable`."""
+    try:
+        engine = create_engine(url, connect_args=_connect_args(url), pool_pre_ping=not url.startswith("sqlite"))
+        if url.startswith("sqlite"):
+            event.listen(engine, "connect", _prepare_sqlite)
+        if _revision(engine) != HEAD:
+            migrate(engine)
+    except SQLAlchemyError as error:
+        raise StoreUnavailable(f"the relational store cannot be opened: {str(error).splitlines()[0]}") from error
+    return engine
+
+
+def migrate(engine: Engine) -> None:
+    """Run the migrations that have not run."""
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+def _revision(engine: Engine) -> str | None:
+    with engine.connect() as connection:
+        if not engine.dialect.has_table(connection, "alembic_version"):
+            return None
+        return connection.execute(text("select version_num from alembic_version")).scalar()
+
+
+def _connect_args(url: str) -> dict[str, Any]:
+    return {"timeout": 10, "check_same_thread": False} if url.startswith("sqlite") else {}
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    """Write-ahead log, so that readers and the writer do not wait for each other; every commit reaches the disk."""
+    cursor = connection.cursor()
+    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+        cursor.execute(f"pragma {pragma}")
+    cursor.close()

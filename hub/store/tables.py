@@ -1,0 +1,168 @@
+"""The tables. Instants are ms since 1970 UTC, as in telemetry, so that both stores can be compared."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, Column, Index
+from sqlmodel import Field, SQLModel
+
+
+def _instant(**options: Any) -> Any:
+    return Field(sa_type=BigInteger, **options)
+
+
+def _json() -> Any:
+    return Field(sa_column=Column(JSON, nullable=False))
+
+
+class Home(SQLModel, table=True):
+    """A home, or a park: what devices stand in."""
+
+    id: str = Field(primary_key=True, max_length=63)
+    name: str
+    timezone: str
+    created_at: int = _instant()
+
+
+class Person(SQLModel, table=True):
+    """Somebody who owns devices. What rules may know of them is here; their login is not."""
+
+    id: str = Field(primary_key=True, max_length=63)
+    home_id: str | None = Field(default=None, foreign_key="home.id")
+    name: str
+    birth_year: int | None = None
+    sex: str | None = None
+    height_cm: float | None = None
+    created_at: int = _instant()
+
+
+class Login(SQLModel, table=True):
+    """How a person or the operator signs in."""
+
+    username: str = Field(primary_key=True, max_length=63)
+    role: str
+    person_id: str | None = Field(default=None, foreign_key="person.id")
+    password_hash: str
+
+
+class Token(SQLModel, table=True):
+    """A bearer token; of which only the hash is kept."""
+
+    hash: str = Field(primary_key=True, max_length=64)
+    username: str = Field(foreign_key="login.username", index=True)
+    expires_at: int = _instant()
+
+
+class Device(SQLModel, table=True):
+    """A registered device; `token_hash` is empty once its credentials are revoked."""
+
+    id: str = Field(primary_key=True, max_length=63)
+    home_id: str = Field(foreign_key="home.id", index=True)
+    model: str
+    acquired_on: str | None = None
+    token_hash: str | None = None
+    created_at: int = _instant()
+
+
+class Ownership(SQLModel, table=True):
+    """Whose device it was, from `since` to `until`."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    device_id: str = Field(foreign_key="device.id", index=True)
+    person_id: str = Field(foreign_key="person.id", index=True)
+    since: int = _instant()
+    until: int | None = _instant(default=None)
+
+
+class ClientId(SQLModel, table=True):
+    """Which device a broker session belongs to."""
+
+    client_id: str = Field(primary_key=True, max_length=128)
+    device_id: str = Field(foreign_key="device.id", index=True)
+    used_at: int = _instant()
+
+
+class CommandRow(SQLModel, table=True):
+    """A command and how far it has come."""
+
+    __tablename__ = "command"
+    __table_args__ = (Index("ix_command_open", "status", "expires_at"),)
+
+    id: str = Field(primary_key=True, max_length=64)
+    device_id: str = Field(foreign_key="device.id", index=True)
+    type: str
+    args: dict[str, Any] = _json()
+    status: str
+    reason: str | None = None
+    decision_id: str | None = None
+    created_at: int = _instant(index=True)
+    expires_at: int = _instant()
+    sent_at: int | None = _instant(default=None)
+    updated_at: int = _instant()
+
+
+class DecisionRow(SQLModel, table=True):
+    """A decision of a rule, with what it was based on."""
+
+    __tablename__ = "decision"
+
+    id: str = Field(primary_key=True, max_length=64)
+    rule: str
+    version: str
+    scope: str = Field(index=True)
+    source: str
+    level: str
+    observed_at: int = _instant(index=True)
+    decided_at: int = _instant()
+    because: dict[str, Any] = _json()
+    clause: dict[str, Any] = _json()
+
+
+class QuarantineRow(SQLModel, table=True):
+    """Something that was refused, and why."""
+
+    __tablename__ = "quarantine"
+
+    id: int | None = Field(default=None, primary_key=True)
+    at: int = _instant()
+    kind: str
+    topic: str
+    device_id: str | None = None
+    code: str
+    reason: str
+    excerpt: str
+
+
+class SnapshotRow(SQLModel, table=True):
+    """What the rules remembered once the store was at `seq`."""
+
+    __tablename__ = "snapshot"
+
+    name: str = Field(primary_key=True)
+    seq: int = _instant()
+    state: bytes
+
+
+class DesiredRow(SQLModel, table=True):
+    """What is wanted of a device."""
+
+    __tablename__ = "desired"
+
+    device_id: str = Field(primary_key=True, foreign_key="device.id")
+    metric: str = Field(primary_key=True)
+    value: Any = Field(sa_column=Column(JSON, nullable=False))
+
+
+class UsageRow(SQLModel, table=True):
+    """Somebody other than the person themselves read their data: who, what, and for which purpose."""
+
+    __tablename__ = "usage"
+
+    id: int | None = Field(default=None, primary_key=True)
+    at: int = _instant()
+    reader: str
+    subject: str = Field(index=True)
+    purpose: str
+    categories: str
+    path: str

@@ -1,0 +1,128 @@
+"""The telemetry store: what devices said, in the order the hub took it in.
+
+`TelemetryStore` is the seam; `duck` is the implementation on one machine. Both the pipeline, which writes, and the API,
+which reads, know only what is written here, and every implementation passes `tests/contract/test_telemetry.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Literal, NamedTuple, Protocol, TypeAlias
+
+from devices.sample import Event, Instant, Sample, Value
+
+Change: TypeAlias = Sample | Event
+"""What the store takes in, and what rules are stepped with."""
+
+Agg: TypeAlias = Literal["mean", "min", "max", "sum", "count", "first", "last"]
+AGGS: tuple[Agg, ...] = ("mean", "min", "max", "sum", "count", "first", "last")
+
+FAR_FUTURE: Instant = 1 << 53
+
+
+class Span(NamedTuple):
+    """A source from `since` (inclusive) to `until` (exclusive): how long a device belonged to somebody."""
+
+    source: str
+    since: Instant = 0
+    until: Instant = FAR_FUTURE
+
+
+class Point(NamedTuple):
+    """One item of a series; `source` is empty where several were put together."""
+
+    at: Instant
+    value: Value | None
+    source: str = ""
+
+
+class Stored(NamedTuple):
+    """A change with its place in the order of arrival."""
+
+    seq: int
+    change: Change
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The part of a series asked for: `since` inclusive, `until` exclusive, at most `limit` points behind `after`."""
+
+    since: Instant
+    until: Instant
+    limit: int = 1_000
+    after: Point | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """The rollup of one metric of one source over one day of its time zone. `increase` is what a counter grew by."""
+
+    source: str
+    day: date
+    count: int
+    total: float
+    low: float
+    high: float
+    first: float
+    last: float
+    increase: float
+
+
+@dataclass(frozen=True, slots=True)
+class MetricKind:
+    """What the rollups must know of a metric: whether its counter starts again from zero each day."""
+
+    name: str
+    resets_daily: bool
+
+
+class TelemetryStore(Protocol):
+    """Every method may raise `StoreUnavailable`; then nothing was changed, and the same call may be made again."""
+
+    def append(self, changes: Sequence[Change]) -> Sequence[Change]:
+        """Keep changes durably; answers with those that were new, in the order given.
+
+        A sample is known by (source, metric, time) and an event by (source, id): what is already there stays as it
+        is. Called by one thread only.
+        """
+
+    def last_seq(self) -> int:
+        """The place of the newest change ever taken in; 0 if there is none."""
+
+    def since(self, seq: int) -> Iterator[Stored]:
+        """Everything taken in after `seq`, in order."""
+
+    def raw(self, spans: Sequence[Span], metric: str, window: Window) -> list[Point]:
+        """Every sample, oldest first."""
+
+    def buckets(self, spans: Sequence[Span], metric: str, window: Window, *, every: Instant, agg: Agg) -> list[Point]:
+        """One point for each `every` milliseconds (counted from 1970) that has samples, at its beginning."""
+
+    def days(self, spans: Sequence[Span], metric: str, first: date, last: date) -> list[Day]:
+        """Daily rollups from `first` to `last`, inclusive, by day and source; late data is in them."""
+
+    def latest(self, sources: Sequence[str] | None = None) -> list[Sample]:
+        """The newest sample of every metric, of all sources or some."""
+
+    def events(self, spans: Sequence[Span], window: Window) -> list[Event]:
+        """Events, newest first; `window.after` is not used."""
+
+    def declare(self, source: str, zone: str) -> None:
+        """Days of `source` are days of the time zone `zone` from here on (UTC until said otherwise)."""
+
+    def roll(self) -> int:
+        """Bring the rollups up to the newest change; how many changes that took in."""
+
+    def prune(self, metric: str, before: Instant) -> int:
+        """Remove samples of a metric observed before an instant; how many. Rollups stay."""
+
+    def remove(self, source: str) -> int:
+        """Remove everything of a source, rollups too; how many samples and events."""
+
+    def checkpoint(self) -> None:
+        """Move what was written into its final place, so that starting again is quick."""
+
+    def close(self) -> None:
+        """Let go of the files."""

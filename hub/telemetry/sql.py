@@ -1,0 +1,187 @@
+"""The SQL of the DuckDB telemetry store.
+
+samples   one row a sample, in order of arrival (`seq`); `state` for texts, `value` for numbers
+events    one row an event
+sources   small numbers for device ids, and the time zone whose days count
+metrics   small numbers for metric names
+latest    newest sample of every source and metric     } folded from `samples` up to `rolled`,
+daily     rollup of every source, metric and day       } so a crash only means folding again
+progress  how far the fold has come
+"""
+
+SCHEMA = """
+create table if not exists samples(
+  seq bigint, source integer, metric smallint, observed_at bigint, value double, state varchar);
+create table if not exists events(
+  seq bigint, source integer, id varchar, type varchar, observed_at bigint, payload varchar, primary key (source, id));
+create table if not exists sources(id integer primary key, name varchar, zone varchar);
+create table if not exists metrics(id smallint primary key, name varchar, resets_daily boolean);
+create table if not exists latest(
+  source integer, metric smallint, observed_at bigint, value double, state varchar, day date,
+  primary key (source, metric));
+create table if not exists daily(
+  source integer, metric smallint, day date, n bigint, total double, low double, high double,
+  first_at bigint, first double, last_at bigint, last double, increase double, primary key (source, metric, day));
+create table if not exists progress(rolled bigint);
+insert into progress select 0 where not exists (from progress);
+"""
+
+INSERT_NUMBERS = "insert into samples select seq, source, metric, observed_at, value, null from incoming"
+INSERT_STATES = """
+insert into samples select seq, source, metric, observed_at, case when state is null then value end, state from incoming
+"""
+INSERT_EVENTS = """
+insert into events select seq, source, id, type, observed_at, payload from incoming
+on conflict do nothing returning seq
+"""
+
+# Which of the suspects (not newer than what is known of their source and metric) are really there already.
+KNOWN = """
+select c.i from incoming c
+semi join (select source, metric, observed_at from samples where observed_at between ? and ?) s
+using (source, metric, observed_at)
+"""
+
+SINCE = """
+select seq, source, metric, observed_at, value, state, null as id, null as type, null as payload
+from samples where seq > $after and seq <= $upto
+union all
+select seq, source, null, observed_at, null, null, id, type, payload
+from events where seq > $after and seq <= $upto
+order by seq
+"""
+
+# The samples that the rollups do not have yet, each with its day and the value before it.
+TAIL = """
+create or replace temp table tail as
+with fresh as (
+  select t.source, t.metric, t.seq, t.observed_at, t.value, t.state,
+         cast(timezone(s.zone, make_timestamptz(t.observed_at * 1000)) as date) as day
+  from samples t join sources s on s.id = t.source
+  where t.seq > $rolled and t.seq <= $upto
+), ordered as (
+  select *, lag(value) over w as before, lag(day) over w as day_before
+  from fresh window w as (partition by source, metric order by observed_at)
+)
+select o.* exclude (before, day_before),
+       coalesce(o.before, l.value) as before,
+       coalesce(o.day_before, l.day) as day_before,
+       l.observed_at is not null and o.observed_at < l.observed_at as late
+from ordered o left join latest l on l.source = o.source and l.metric = o.metric
+"""
+
+# What a counter grew by from `before` to `value`: all of it when it has started again from zero.
+_GROWTH = """
+case when before is null or (m.resets_daily and day_before <> day) or value < before then value else value - before end
+"""
+
+MERGE_DAILY = f"""
+insert into daily
+select t.source, t.metric, day, count(*), sum(value), min(value), max(value),
+       min(observed_at), arg_min(value, observed_at), max(observed_at), arg_max(value, observed_at), sum({_GROWTH})
+from tail t join metrics m on m.id = t.metric
+where value is not null
+group by t.source, t.metric, day
+on conflict do update set
+  n = n + excluded.n, total = total + excluded.total,
+  low = least(low, excluded.low), high = greatest(high, excluded.high),
+  first = case when excluded.first_at < first_at then excluded.first else first end,
+  first_at = least(first_at, excluded.first_at),
+  last = case when excluded.last_at > last_at then excluded.last else last end,
+  last_at = greatest(last_at, excluded.last_at),
+  increase = increase + excluded.increase
+"""
+
+# Late samples fall between others: what a counter grew by on the days they touch, and the days after, is counted anew.
+LATE_DAYS = """
+create or replace temp table late_days as
+with disturbed as (select distinct source, metric from tail where late and value is not null)
+select distinct source, metric, day from (
+  select source, metric, day from tail semi join disturbed using (source, metric)
+  union all
+  select source, metric, day + 1 from tail where late and value is not null
+) semi join daily using (source, metric, day)
+"""
+COUNT_LATE_DAYS = "select count(*), min(day), max(day) from late_days"
+REPAIR_INCREASE = f"""
+with touched as (select distinct source, metric from late_days),
+rows as (
+  select t.source, t.metric, t.observed_at, t.value,
+         cast(timezone(s.zone, make_timestamptz(t.observed_at * 1000)) as date) as day
+  from samples t join sources s on s.id = t.source semi join touched u on u.source = t.source and u.metric = t.metric
+  where t.value is not null and t.observed_at >= $since and t.observed_at < $until and t.seq <= $upto
+), ordered as (
+  select *, lag(value) over w as before, lag(day) over w as day_before
+  from rows window w as (partition by source, metric order by observed_at)
+), before_all as (
+  select source, metric, arg_max(last, last_at) as before, max(day) as day_before
+  from daily semi join touched using (source, metric)
+  where last_at < $since group by source, metric
+), grown as (
+  select o.source, o.metric, o.day, sum({_GROWTH}) as increase
+  from (
+    select o.* exclude (before, day_before),
+           coalesce(o.before, b.before) as before, coalesce(o.day_before, b.day_before) as day_before
+    from ordered o left join before_all b on b.source = o.source and b.metric = o.metric
+  ) o join metrics m on m.id = o.metric
+  semi join late_days d on d.source = o.source and d.metric = o.metric and d.day = o.day
+  group by o.source, o.metric, o.day
+)
+update daily set increase = grown.increase from grown
+where daily.source = grown.source and daily.metric = grown.metric and daily.day = grown.day
+"""
+
+MERGE_LATEST = """
+insert into latest
+select source, metric, max(observed_at),
+       arg_max(value, observed_at), arg_max(state, observed_at), arg_max(day, observed_at)
+from tail group by source, metric
+on conflict do update set
+  value = case when excluded.observed_at > observed_at then excluded.value else value end,
+  state = case when excluded.observed_at > observed_at then excluded.state else state end,
+  day = case when excluded.observed_at > observed_at then excluded.day else day end,
+  observed_at = greatest(observed_at, excluded.observed_at)
+"""
+
+LATEST = "select source, metric, observed_at, value, state from latest"
+
+# `incoming` holds (source, since, until), a row for each time a device belonged to whom the series is of.
+RAW = """
+select t.observed_at, t.value, t.state, t.source
+from samples t join incoming a on a.source = t.source and t.observed_at >= a.since and t.observed_at < a.until
+where t.metric = $metric and t.observed_at >= $since and t.observed_at < $until
+  and (t.observed_at, t.source) > ($after_at, $after_source)
+order by t.observed_at, t.source limit $limit
+"""
+
+AGGREGATES = {
+    "mean": "avg(t.value)",
+    "min": "min(t.value)",
+    "max": "max(t.value)",
+    "sum": "sum(t.value)",
+    "count": "cast(count(*) as double)",
+    "first": "arg_min(t.value, t.observed_at)",
+    "last": "arg_max(t.value, t.observed_at)",
+}
+STATE_AGGREGATES = {"first": "arg_min(t.state, t.observed_at)", "last": "arg_max(t.state, t.observed_at)"}
+
+BUCKETS = """
+select t.observed_at // $every * $every as bucket, {value}, {state}
+from samples t join incoming a on a.source = t.source and t.observed_at >= a.since and t.observed_at < a.until
+where t.metric = $metric and t.observed_at >= $since and t.observed_at < $until
+group by bucket having bucket > $after_at order by bucket limit $limit
+"""
+
+DAYS = """
+select d.source, d.day, d.n, d.total, d.low, d.high, d.first, d.last, d.increase
+from daily d join incoming a on a.source = d.source and d.last_at >= a.since and d.first_at < a.until
+where d.metric = ? and d.day between ? and ?
+order by d.day, d.source
+"""
+
+EVENTS = """
+select t.source, t.id, t.type, t.observed_at, t.payload
+from events t join incoming a on a.source = t.source and t.observed_at >= a.since and t.observed_at < a.until
+where t.observed_at >= $since and t.observed_at < $until
+order by t.observed_at desc, t.seq desc limit $limit
+"""

@@ -1,0 +1,64 @@
+"""Upkeep: what is to be done now and then, in a thread of its own."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+
+from devices.errors import StoreUnavailable
+
+log = structlog.get_logger()
+
+_TICK = 0.05
+_SHARE = 10
+"""A chore rests ten times as long as it took, so that it never takes more than a tenth of the machine."""
+
+
+@dataclass(slots=True)
+class Chore:
+    """Something to be done every so many seconds."""
+
+    name: str
+    every: float
+    do: Callable[[], object]
+    due: float = 0.0
+
+
+class Upkeep:
+    """Does chores, one at a time."""
+
+    def __init__(self, chores: list[Chore]) -> None:
+        self._chores = chores
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="upkeep", daemon=True)
+
+    def start(self) -> None:
+        """Begin; every chore is first due after its own time."""
+        for chore in self._chores:
+            chore.due = time.monotonic() + chore.every
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Finish what is being done, then end."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join(10)
+
+    def _run(self) -> None:
+        while not self._stopping.wait(_TICK):
+            for chore in self._chores:
+                if chore.due <= time.monotonic() and not self._stopping.is_set():
+                    self._do(chore)
+
+    def _do(self, chore: Chore) -> None:
+        began = time.monotonic()
+        try:
+            chore.do()
+        except StoreUnavailable as error:
+            log.warning("chore_failed", chore=chore.name, reason=str(error))
+        ended = time.monotonic()
+        chore.due = ended + max(chore.every, _SHARE * (ended - began))

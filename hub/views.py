@@ -1,0 +1,116 @@
+"""Views: the one way to read what devices said, through the gate of consent.
+
+The API gets at telemetry only by asking `Gate.use` for a purpose; what it gets back is a `View` of one person or device, or
+`Denied`. Reading somebody else's data is put on record.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from devices.errors import NotFound
+from devices.model import Metric
+from devices.sample import Event, Instant
+from hub.registry import Registry
+from hub.store.fleet import Fleet
+from hub.store.ledger import Ledger
+from hub.store.tables import UsageRow
+from hub.telemetry import AGGS as AGGS
+from hub.telemetry import FAR_FUTURE, Agg, Day, Point, Span, TelemetryStore, Window
+from rules.consent import permit
+
+__all__ = ["AGGS", "Agg", "Day", "Denied", "Gate", "Point", "Reader", "View", "Window"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Who wants to read, for what, and where they asked."""
+
+    name: str
+    person: str | None
+    purpose: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Denied:
+    """The gate does not open, and why."""
+
+    reason: str
+
+
+class View:
+    """What may be seen of some sources."""
+
+    def __init__(self, telemetry: TelemetryStore, spans: Sequence[Span], metrics: dict[str, Metric]) -> None:
+        self._telemetry, self._spans, self.metrics = telemetry, spans, metrics
+
+    def raw(self, metric: str, window: Window) -> list[Point]:
+        """Every sample, oldest first."""
+        return self._telemetry.raw(self._spans, metric, window)
+
+    def buckets(self, metric: str, window: Window, *, every: Instant, agg: Agg) -> list[Point]:
+        """One point for each `every` milliseconds that has samples."""
+        return self._telemetry.buckets(self._spans, metric, window, every=every, agg=agg)
+
+    def days(self, metric: str, first: date, last: date) -> list[Day]:
+        """Daily rollups, by day and source."""
+        return self._telemetry.days(self._spans, metric, first, last)
+
+    def events(self, window: Window) -> list[Event]:
+        """Events, newest first."""
+        return self._telemetry.events(self._spans, window)
+
+
+class Gate:
+    """Opens views. What is not known, or not allowed for the purpose, is not shown."""
+
+    def __init__(self, *, registry: Registry, fleet: Fleet, ledger: Ledger, telemetry: TelemetryStore) -> None:
+        self._registry, self._fleet, self._ledger, self._telemetry = registry, fleet, ledger, telemetry
+
+    def person(self, person: str, reader: Reader) -> View | Denied:
+        """All devices of a person, each for as long as it was theirs."""
+        if person not in self._registry.subjects:
+            raise NotFound(f"there is no person {person}")
+        spans = [
+            Span(each.device_id, each.since, FAR_FUTURE if each.until is None else each.until)
+            for each in self._fleet.ownerships()
+            if each.person_id == person
+        ]
+        return self._open(spans, reader, subject=person)
+
+    def device(self, device: str, reader: Reader) -> View | Denied:
+        """One device. Raises `NotFound`."""
+        entry = self._registry.entries.get(device)
+        if entry is None:
+            raise NotFound(f"there is no device {device}")
+        return self._open([Span(device)], reader, subject=entry.owner)
+
+    def _open(self, spans: Sequence[Span], reader: Reader, *, subject: str | None) -> View | Denied:
+        categories = permit(reader.purpose, registered=True)
+        entries = [self._registry.entries[span.source] for span in spans if span.source in self._registry.entries]
+        metrics = {
+            name: metric
+            for entry in entries
+            for name, metric in entry.model.metrics.items()
+            if metric.spec.category in categories
+        }
+        if not categories:
+            return Denied(f"nobody allowed the purpose {reader.purpose!r}")
+        if subject is not None and subject != reader.person:
+            self._record(reader, subject, sorted({metric.spec.category for metric in metrics.values()}))
+        return View(self._telemetry, spans, metrics)
+
+    def _record(self, reader: Reader, subject: str, categories: Sequence[str]) -> None:
+        usage = UsageRow(
+            at=time.time_ns() // 1_000_000,
+            reader=reader.name,
+            subject=subject,
+            purpose=reader.purpose,
+            categories=" ".join(categories),
+            path=reader.path,
+        )
+        self._ledger.record_usage(usage)
