@@ -49,25 +49,24 @@ class Unreadable(Exception):
 def telemetry(payload: bytes, *, source: str, model: Model, received_at: Instant) -> Decoded:
     """Read a telemetry payload in any of its four forms."""
     try:
+        readings = _batch(payload)
+        if readings is not None:
+            return _collect(readings, source=source, model=model, received_at=received_at)
         tree = _read(payload)
         match tree:
             case {"values": dict(values), "ts": ts} if len(tree) == 2:
-                keys, readings, stamped = 2 + len(values), [(ts, values)], False
+                keys, reading = 2 + len(values), (ts, values)
             case dict() if "ts" not in tree and "values" not in tree:
-                keys, readings, stamped = len(tree), [(received_at, tree)], True
-            case [dict(first), *_] if "ts" in first or "values" in first:
-                keys, readings, stamped = _batch(tree, payload), [(each["ts"], each["values"]) for each in tree], False
-            case [dict(), *_]:
+                keys, reading = len(tree), (received_at, tree)
+            case [dict(first), *_] if "ts" not in first and "values" not in first:
                 return _senml(tree, payload, source=source, model=model, received_at=received_at)
             case _:
                 raise Unreadable("shape", "neither values, nor ts and values, nor a list of them, nor SenML", payload)
         _refuse_repeated_keys(payload, keys)
     except Unreadable as unreadable:
         return Decoded([], [unreadable.reject])
-    collector = _Collector(source, model, received_at)
-    for ts, values in readings:
-        collector.take(ts, values)
-    return Decoded(collector.samples, collector.rejects, stamped)
+    decoded = _collect([reading], source=source, model=model, received_at=received_at)
+    return decoded if reading[1] is not tree else decoded._replace(stamped=True)
 
 
 def event(payload: bytes, *, source: str, model: Model, received_at: Instant) -> Event | Reject:
@@ -131,47 +130,45 @@ def time_refusal(ts: Any, received_at: Instant) -> str | None:
     return None
 
 
-class _Collector:
-    """Sorts the values of one message into samples and rejects."""
-
-    def __init__(self, source: str, model: Model, received_at: Instant) -> None:
-        self.source, self.model, self.received_at = source, model, received_at
-        self.latest = received_at + AHEAD_LIMIT
-        self.samples: list[Sample] = []
-        self.rejects: list[Reject] = []
-        self.overflow = 0
-
-    def take(self, ts: Any, values: dict[str, Any]) -> None:
-        if type(ts) is not int or not EARLIEST <= ts <= self.latest:
-            self.reject("time", time_refusal(ts, self.received_at) or "", ts)
-            return
-        metrics, source, append = self.model.metrics, self.source, self.samples.append
+def _collect(readings: list[tuple[Any, dict[str, Any]]], *, source: str, model: Model, received_at: Instant) -> Decoded:
+    """Sort the values of a message into samples and rejects. One long loop, because every value of every device passes."""
+    samples: list[Sample] = []
+    rejects = _Rejects()
+    metrics, append, latest = model.metrics, samples.append, received_at + AHEAD_LIMIT
+    for ts, values in readings:
+        if type(ts) is not int or not EARLIEST <= ts <= latest:
+            rejects.add("time", time_refusal(ts, received_at) or "", ts)
+            continue
         for name, value in values.items():
             metric = metrics.get(name)
-            number = type(value) is int or type(value) is float
-            if number and metric is not None and metric.numeric and metric.low <= value <= metric.high:
+            if metric is None:
+                rejects.add("unknown_metric", f"{model.id} has no such metric", name)
+            elif metric.numeric and (type(value) is int or type(value) is float) and metric.low <= value <= metric.high:
                 append(Sample(source, name, ts, value))
             else:
-                self._take_unusual(metric, name, ts, value)
+                prepared, reason = metric.prepare(value)
+                if prepared is None:
+                    rejects.add("value", f"{name}: {reason}", value)
+                else:
+                    append(Sample(source, name, ts, prepared))
+    return Decoded(samples, rejects.told)
 
-    def _take_unusual(self, metric: Metric | None, name: str, ts: Instant, value: Any) -> None:
-        """A state, or something that cannot be used."""
-        if metric is None:
-            self.reject("unknown_metric", f"{self.model.id} has no such metric", name)
-            return
-        prepared, reason = metric.prepare(value)
-        if prepared is None:
-            self.reject("value", f"{name}: {reason}", value)
-        else:
-            self.samples.append(Sample(self.source, name, ts, prepared))
 
-    def reject(self, code: str, reason: str, part: Any) -> None:
-        if len(self.rejects) < REJECTS_LIMIT:
-            self.rejects.append(Reject(code, reason, _short(part)))
+class _Rejects:
+    """Tells the first rejects of a message apart and counts the rest."""
+
+    __slots__ = ("overflow", "told")
+
+    def __init__(self) -> None:
+        self.told: list[Reject] = []
+        self.overflow = 0
+
+    def add(self, code: str, reason: str, part: Any) -> None:
+        if len(self.told) < REJECTS_LIMIT:
+            self.told.append(Reject(code, reason, _short(part)))
             return
         self.overflow += 1
-        last = Reject("more", f"and {self.overflow} more parts that could not be used")
-        self.rejects[REJECTS_LIMIT:] = [last]
+        self.told[REJECTS_LIMIT:] = [Reject("more", f"and {self.overflow} more parts that could not be used")]
 
 
 def _read(payload: bytes) -> Any:
@@ -224,14 +221,38 @@ def _count_keys(tree: Any) -> int:
     return keys
 
 
-def _batch(tree: list[Any], payload: bytes) -> int:
-    """Check the shape of a batch; the number of keys in it."""
-    keys = 0
+class _Reading(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    ts: int
+    values: dict[str, Any]
+
+
+_readings = msgspec.json.Decoder(list[_Reading])
+
+
+def _batch(payload: bytes) -> list[tuple[Any, dict[str, Any]]] | None:
+    """Read a batch, if it is one; where only its shape is wrong, say so."""
+    if not payload.startswith(b"[") or len(payload) > SIZE_LIMIT:
+        return None
+    try:
+        readings = [(reading.ts, reading.values) for reading in _readings.decode(payload)]
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        return _loose_batch(payload)
+    if not readings:
+        return None
+    _refuse_repeated_keys(payload, 2 * len(readings) + sum([len(values) for _, values in readings]))
+    return readings
+
+
+def _loose_batch(payload: bytes) -> list[tuple[Any, dict[str, Any]]] | None:
+    """A batch in which a time is not a whole number can still hold good readings."""
+    tree = _read(payload)
+    if not (isinstance(tree, list) and tree and isinstance(tree[0], dict) and tree[0].keys() & {"ts", "values"}):
+        return None
+    _refuse_repeated_keys(payload, _count_keys(tree))
     for each in tree:
         if not isinstance(each, dict) or each.keys() != {"ts", "values"} or not isinstance(each["values"], dict):
             raise Unreadable("shape", "each part of a batch is {ts, values}", payload)
-        keys += 2 + len(each["values"])
-    return keys
+    return [(each["ts"], each["values"]) for each in tree]
 
 
 def _fields_refusal(fields: Any, specs: Mapping[str, str]) -> str | None:
@@ -251,42 +272,33 @@ _SENML_KNOWN = frozenset({"bn", "bt", "bu", "bv", "bver", "n", "u", "v", "vs", "
 
 def _senml(tree: list[Any], payload: bytes, *, source: str, model: Model, received_at: Instant) -> Decoded:
     """Read a SenML pack (RFC 8428): base fields apply to the records behind them."""
-    try:
-        _refuse_repeated_keys(payload, _count_keys(tree))
-    except Unreadable as unreadable:
-        return Decoded([], [unreadable.reject])
-    collector = _Collector(source, model, received_at)
-    base: dict[str, Any] = {}
+    _refuse_repeated_keys(payload, _count_keys(tree))
+    rejects, base = _Rejects(), dict[str, Any]()
+    readings: list[tuple[Any, dict[str, Any]]] = []
     stamped = False
     for record in tree:
         if not isinstance(record, dict):
-            collector.reject("shape", "a SenML record is an object", record)
+            rejects.add("shape", "a SenML record is an object", record)
             continue
         base.update((key, record[key]) for key in ("bn", "bt", "bu", "bv") if key in record)
-        unknown = [key for key in record if key not in _SENML_KNOWN]
-        if any(key.endswith("_") for key in unknown):
-            collector.reject("shape", "a SenML field that must be understood is not", unknown[0])
+        if strange := [key for key in record if key not in _SENML_KNOWN and key.endswith("_")]:
+            rejects.add("shape", "a SenML field that must be understood is not", strange[0])
         elif record.keys() & {"v", "vs", "vb", "vd"}:
-            stamped |= _senml_record(record, base, collector)
-    if not collector.samples and not collector.rejects:
-        collector.reject("shape", "a SenML pack without a value, or an object with no metrics", _excerpt(payload))
-    return Decoded(collector.samples, collector.rejects, stamped)
-
-
-def _senml_record(record: dict[str, Any], base: dict[str, Any], collector: _Collector) -> bool:
-    """Take one record; whether it got its time from its arrival."""
-    try:
-        name = _senml_name(str(base.get("bn", "")), str(record.get("n", "")), collector.model)
-        time = float(base.get("bt", 0)) + float(record.get("t", 0))
-        metric = collector.model.metrics.get(name)
-        value = _senml_value(record, base, metric)
-        relative = time < _SENML_RELATIVE
-        ts = collector.received_at + round(time * 1000) if relative else round(time * 1000)
-    except (TypeError, ValueError, OverflowError) as error:
-        collector.reject("shape", f"a SenML field is not what it must be: {error}", record)
-        return False
-    collector.take(ts, {name: value})
-    return relative
+            try:
+                time = float(base.get("bt", 0)) + float(record.get("t", 0))
+                since = received_at if time < _SENML_RELATIVE else 0
+                name = _senml_name(str(base.get("bn", "")), str(record.get("n", "")), model)
+                readings.append(
+                    (since + round(time * 1000), {name: _senml_value(record, base, model.metrics.get(name))})
+                )
+            except (TypeError, ValueError, OverflowError) as error:
+                rejects.add("shape", f"a SenML field is not what it must be: {error}", record)
+                continue
+            stamped |= since > 0
+    if not readings and not rejects.told:
+        rejects.add("shape", "a SenML pack without a value, or an object with no metrics", _excerpt(payload))
+    decoded = _collect(readings, source=source, model=model, received_at=received_at)
+    return Decoded(decoded.samples, rejects.told + decoded.rejects, stamped)
 
 
 def _senml_name(base: str, name: str, model: Model) -> str:

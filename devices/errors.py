@@ -6,6 +6,7 @@
     ├── StartFailed       a part of the hub cannot start                 (hub)
     ├── NotFound          what was asked for does not exist
     ├── Conflict          what was asked for exists already, or contradicts what does
+    ├── Invalid           the request is understood and still cannot be met
     ├── Refused           the caller may not do this
     └── StoreUnavailable  a store cannot be read or written just now
 
@@ -45,6 +46,10 @@ class NotFound(HubError):
 
 class Conflict(HubError):
     """It exists already, or contradicts what does."""
+
+
+class Invalid(HubError):
+    """The request is understood and still cannot be met as it is."""
 
 
 class Refused(HubError):

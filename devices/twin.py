@@ -2,42 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from devices.sample import Instant, Sample, Value
 
 
-class Reported(NamedTuple):
-    """The newest value of a metric, and when the device observed it."""
-
-    value: Value
-    observed_at: Instant
-
-
 @dataclass(slots=True)
 class Twin:
-    """Kept by the one pipeline thread; others read copies. `version` counts the changes since the hub started."""
+    """Kept by the one pipeline thread; others read copies. `reported` has the newest sample of every metric; `version`
+    counts the changes since the hub started."""
 
     device: str
-    reported: dict[str, Reported] = field(default_factory=dict)
+    reported: dict[str, Sample] = field(default_factory=dict)
     desired: dict[str, Value] = field(default_factory=dict)
     online: bool | None = None
     last_seen: Instant | None = None
     version: int = 0
-
-    def apply(self, samples: Iterable[Sample]) -> bool:
-        """Take in samples; whether anything changed. Duplicates and older samples are no-ops."""
-        changed = False
-        for sample in samples:
-            known = self.reported.get(sample.metric)
-            if known is None or sample.observed_at > known.observed_at:
-                self.reported[sample.metric] = Reported(sample.value, sample.observed_at)
-                changed = True
-        if changed:
-            self.version += 1
-        return changed
 
     def seen(self, received_at: Instant) -> None:
         """The device gave a sign of life."""
@@ -60,3 +41,20 @@ class Twin:
             for metric, wanted in self.desired.items()
             if metric not in self.reported or self.reported[metric].value != wanted
         }
+
+
+def apply(twins: Mapping[str, Twin], samples: Iterable[Sample]) -> set[str]:
+    """Take samples into the twins of their sources; whose twins changed. Duplicates and older samples are no-ops."""
+    touched: set[str] = set()
+    source, reported = None, dict[str, Sample]()
+    for sample in samples:
+        if sample.source != source:
+            source = sample.source
+            reported = twins[source].reported
+        known = reported.get(sample.metric)
+        if known is None or sample.observed_at > known.observed_at:
+            reported[sample.metric] = sample
+            touched.add(source)
+    for changed in touched:
+        twins[changed].version += 1
+    return touched

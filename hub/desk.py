@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from devices.command import Command
-from devices.errors import Conflict, NotFound
+from devices.errors import Conflict, Invalid, NotFound
 from devices.sample import HOUR, Instant
 from hub.gatekeeper import Gatekeeper
 from hub.outbox import Outbox
@@ -90,12 +90,12 @@ class Desk:
     def command(
         self, device_id: str, *, command_id: str | None, type_: str, args: dict[str, Any], expires_at: Instant | None
     ) -> CommandRow:
-        """Send a command; asked again with the same id, it is the same command. Raises `NotFound` or `Conflict`."""
+        """Send a command; asked again with the same id, it is the same command. Raises `NotFound`, `Invalid`, `Conflict`."""
         entry = self.registry.entries.get(device_id)
         if entry is None:
             raise NotFound(f"there is no device {device_id}")
         if refusal := entry.model.command_refusal(type_, args):
-            raise Conflict(refusal)
+            raise Invalid(refusal)
         command_id = command_id or secrets.token_hex(12)
         command = Command(command_id, device_id, type_, args, expires_at or _now() + COMMAND_LIFE)
         if self.ledger.queue(command, now=_now()):

@@ -15,7 +15,6 @@ from hub.pipeline import Observer
 from hub.registry import Entry, Registry
 from hub.store.ledger import Recorded
 from hub.store.tables import CommandRow
-from hub.telemetry import Change
 
 
 class Narrator(Observer):
@@ -34,13 +33,11 @@ class Narrator(Observer):
         for row in recorded.moved:
             self.command_moved(row)
 
-    def stored(self, fresh: Sequence[Change], touched: Iterable[Entry]) -> None:
+    def stored(self, events: Sequence[Event], touched: Iterable[str]) -> None:
         with self._lock:
-            self._changed.update(entry.id for entry in touched)
-        for change in fresh:
-            if type(change) is Event:
-                body = {"id": change.id, "type": change.type, "observed_at": change.observed_at, "data": change.data}
-                self._tell("event", change.source, body)
+            self._changed.update(touched)
+        for event in events:
+            self._tell("event", event.source, msgspec.to_builtins(event))
 
     def status_reported(self, entry: Entry, *, online: bool, at: Instant) -> None:
         self._tell("presence", entry.id, {"online": online, "at": at})
@@ -59,7 +56,9 @@ class Narrator(Observer):
             return
         for device in changed:
             twin = self._registry.twins[device]
-            reported = {name: {"value": value, "at": at} for name, (value, at) in list(twin.reported.items())}
+            reported = {
+                name: {"value": sample.value, "at": sample.observed_at} for name, sample in list(twin.reported.items())
+            }
             self._tell("twin", device, {"version": twin.version, "reported": reported}, numbered=False)
 
     def _tell(self, kind: str, device: str, body: dict[str, Any], *, numbered: bool = True) -> None:

@@ -10,15 +10,15 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby, islice
-from operator import attrgetter
-from typing import TYPE_CHECKING, TypeVar
+from itertools import islice
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import structlog
 
-from devices import codecs, topics
+from devices import codecs, topics, twin
 from devices.command import Command, Result
 from devices.errors import StoreUnavailable
 from devices.sample import MINUTE, Event, Instant, Reject, Sample
@@ -57,6 +57,7 @@ class Intake:
     """What the messages of a batch hold, sorted."""
 
     changes: list[Change] = field(default_factory=list)
+    events: bool = False
     results: list[Result] = field(default_factory=list)
     statuses: list[tuple[Entry, bool, Instant]] = field(default_factory=list)
     refusals: list[QuarantineRow] = field(default_factory=list)
@@ -78,8 +79,8 @@ class Observer:
     def recorded(self, recorded: Recorded) -> None:
         """Decisions, commands and answers are on record."""
 
-    def stored(self, fresh: Sequence[Change], touched: Iterable[Entry]) -> None:
-        """Samples and events are stored, and in the twins of these devices."""
+    def stored(self, events: Sequence[Event], touched: Iterable[str]) -> None:
+        """These events are new, and the twins of these devices changed."""
 
     def status_reported(self, entry: Entry, *, online: bool, at: Instant) -> None:
         """A device said whether it is there."""
@@ -111,6 +112,11 @@ class Pipeline:
         """Begin to take batches; what they hold is acknowledged over `bridge`."""
         self._bridge = bridge
         self._thread.start()
+
+    @property
+    def alive(self) -> bool:
+        """Whether the pipeline's thread runs."""
+        return self._thread.is_alive()
 
     def stop(self) -> None:
         """Take what is in the inbox, then end."""
@@ -197,16 +203,17 @@ class Pipeline:
     def _take(self, messages: Sequence[Inbound]) -> None:
         intake = self._decode(messages)
         fresh = self._insist(lambda: self._telemetry.append(intake.changes)) if intake.changes else []
-        touched = self._apply(fresh, intake)
+        events = [change for change in fresh if type(change) is Event] if intake.events else []
+        touched = self._apply(fresh, events, intake)
         decisions = self._decide(fresh)
         turn = Turn(decisions, self._commands(decisions), intake.results, intake.refusals)
         recorded = self._record(turn)
         self._bridge.ack([message for message in messages if message.qos])
-        self._tell(intake, fresh, touched, recorded)
+        self._tell(intake, recorded, events, touched, stored=len(fresh))
 
     def _decode(self, messages: Sequence[Inbound]) -> Intake:
         """Read every message, and drop what nobody allowed to keep."""
-        intake = Intake()
+        intake, counts = Intake(), Counter[Channel]()
         routes = self._routes
         for message in messages:
             route = routes.get(message.topic) or self._route(message.topic)
@@ -219,7 +226,9 @@ class Pipeline:
                 self._decode_telemetry(message, entry, intake)
             else:
                 self._decode_other(message, route.channel, entry, intake)
-            self._metrics.messages.labels(route.channel).inc()
+            counts[route.channel] += 1
+        for channel, count in counts.items():
+            self._metrics.messages.labels(channel).inc(count)
         return intake
 
     def _decode_telemetry(self, message: Inbound, entry: Entry, intake: Intake) -> None:
@@ -245,6 +254,7 @@ class Pipeline:
         match read:
             case Event():
                 intake.changes.append(read)
+                intake.events = True
             case Result():
                 intake.results.append(read)
             case bool():
@@ -269,16 +279,13 @@ class Pipeline:
             return Route(address.channel, None, Reject("wrong_home", "the device belongs to another home"))
         return Route(address.channel, entry)
 
-    def _apply(self, fresh: Sequence[Change], intake: Intake) -> list[Entry]:
+    def _apply(self, fresh: Sequence[Change], events: Sequence[Event], intake: Intake) -> set[str]:
         """Bring the twins up to date; whose changed."""
-        touched = []
-        twins, entries = self._registry.twins, self._registry.entries
-        now = _now()
-        for source, changes in groupby(fresh, key=attrgetter("source")):
-            twin = twins[source]
-            twin.seen(now)
-            if twin.apply(change for change in changes if type(change) is Sample):
-                touched.append(entries[source])
+        twins, now = self._registry.twins, _now()
+        samples = [change for change in fresh if type(change) is Sample] if events else cast(Sequence[Sample], fresh)
+        touched = twin.apply(twins, samples)
+        for source in touched.union(event.source for event in events):
+            twins[source].seen(now)
         for entry, online, at in intake.statuses:
             twins[entry.id].report_status(online=online)
             if online:
@@ -309,17 +316,18 @@ class Pipeline:
     def _record(self, turn: Turn) -> Recorded:
         return self._insist(lambda: self._ledger.commit(turn, now=_now())) if turn else Recorded()
 
-    def _tell(self, intake: Intake, fresh: Sequence[Change], touched: list[Entry], recorded: Recorded) -> None:
+    def _tell(
+        self, intake: Intake, recorded: Recorded, events: Sequence[Event], touched: set[str], *, stored: int
+    ) -> None:
         """Count, and let the observer know."""
-        events = sum(type(change) is Event for change in fresh)
-        self._metrics.samples.inc(len(fresh) - events)
-        self._metrics.events.inc(events)
-        self._metrics.repeats.inc(len(intake.changes) - len(fresh))
+        self._metrics.samples.inc(stored - len(events))
+        self._metrics.events.inc(len(events))
+        self._metrics.repeats.inc(len(intake.changes) - stored)
         self._metrics.unpermitted.inc(intake.unpermitted)
         for refusal in intake.refusals:
             self._metrics.quarantined.labels(refusal.code).inc()
         self.observer.recorded(recorded)
-        self.observer.stored(fresh, touched)
+        self.observer.stored(events, touched)
         for entry, online, at in intake.statuses:
             self.observer.status_reported(entry, online=online, at=at)
 

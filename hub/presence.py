@@ -9,11 +9,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Sequence
 
-from devices.sample import Instant
+from devices.sample import Event, Instant
 from hub.pipeline import Observer, Pipeline
 from hub.registry import Entry, Registry
 from hub.store.ledger import Recorded
-from hub.telemetry import Change
 
 
 class Presence(Observer):
@@ -54,8 +53,8 @@ class Presence(Observer):
         self.on_commands(recorded)
         self._audience.recorded(recorded)
 
-    def stored(self, fresh: Sequence[Change], touched: Iterable[Entry]) -> None:
-        self._audience.stored(fresh, touched)
+    def stored(self, events: Sequence[Event], touched: Iterable[str]) -> None:
+        self._audience.stored(events, touched)
 
     def status_reported(self, entry: Entry, *, online: bool, at: Instant) -> None:
         if online:

@@ -5,6 +5,8 @@ Read from the tables when the hub starts; changed only in the pipeline's thread,
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 
 from devices.model import Model
@@ -34,6 +36,8 @@ class Registry:
         self.twins: dict[str, Twin] = {}
         self.subjects: dict[str, Subject] = {}
         self._subject_of: dict[str, Subject] = {}
+        self.subject_of: Callable[[str], Subject | None] = self._subject_of.get
+        """Whose rules a sample of a device concerns."""
 
     def put_person(self, person: Person) -> None:
         """Know a person, or know them anew."""
@@ -54,10 +58,6 @@ class Registry:
         self.twins.setdefault(device.id, Twin(device.id))
         if owner is not None and owner in self.subjects:
             self._subject_of[device.id] = self.subjects[owner]
-
-    def subject_of(self, source: str) -> Subject | None:
-        """Whose rules a sample of this device concerns."""
-        return self._subject_of.get(source)
 
     def owned_by(self, person: str, *, role: str) -> list[Entry]:
         """A person's devices of one role, by id."""

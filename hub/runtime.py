@@ -15,7 +15,6 @@ import structlog
 
 from devices.errors import HubError, StoreUnavailable
 from devices.sample import DAY
-from devices.twin import Reported
 from hub.bridge import Bridge, BrokerAddress
 from hub.broker import BRIDGE_USER, EmbeddedBroker
 from hub.catalogue import load_models, load_rules
@@ -189,7 +188,7 @@ def _learn(registry: Registry, accounts: Accounts, fleet: Fleet, telemetry: Tele
         registry.put_device(device, owners.get(device.id))
     for sample in telemetry.latest():
         if (twin := registry.twins.get(sample.source)) is not None:
-            twin.reported[sample.metric] = Reported(sample.value, sample.observed_at)
+            twin.reported[sample.metric] = sample
     for row in fleet.desired():
         if row.device_id in registry.twins:
             registry.twins[row.device_id].desired[row.metric] = row.value

@@ -19,8 +19,8 @@ ROOM_CEL = 22.0
 HYSTERESIS_CEL = 0.9
 LEAK_S = 9_000.0
 """Time constant of warming behind a closed door."""
-OPEN_LEAK_S = 240.0
-COMPRESSOR_CEL_PER_S = 0.02
+OPEN_LEAK_S = 500.0
+COMPRESSOR_CEL_PER_S = 0.06
 OPENED_EVERY_S = 40.0
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import fitdecode
+from fitdecode import CrcCheck, ErrorHandling
 
 from devices.model import Model
 from devices.sample import SECOND, Instant
@@ -85,7 +86,7 @@ def read(path: Path, *, device: str, model: Model) -> Recording:
 def _contents(path: Path) -> _Contents:
     contents = _Contents()
     try:
-        with fitdecode.FitReader(path) as reader:
+        with fitdecode.FitReader(path, check_crc=CrcCheck.RAISE, error_handling=ErrorHandling.IGNORE) as reader:
             for frame in reader:
                 if frame.frame_type == fitdecode.FIT_FRAME_DATA:
                     _sort_in(frame, contents)

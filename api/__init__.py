@@ -1,0 +1,1 @@
+"""Answers: the HTTP API, the live stream, and the pages."""

@@ -1,0 +1,43 @@
+"""The FastAPI application around an open hub."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from api import problems, stream
+from api.routes import auth, commands, devices, homes, people, system
+from hub.runtime import Hub
+
+BODY_LIMIT = 1024 * 1024
+
+
+class BodyLimit:
+    """Turns away bodies that are larger than anything the API takes."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            length = dict(scope["headers"]).get(b"content-length", b"0")
+            if not length.isdigit() or int(length) > BODY_LIMIT:
+                detail = f"a request body may be {BODY_LIMIT // 1024} KiB"
+                await problems.problem(413, "too-large", "Too large", detail)(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+
+def create_app(hub: Hub) -> FastAPI:
+    """The API over a hub that is open for as long as the application serves."""
+    app = FastAPI(
+        title="Experience Hub",
+        version="1",
+        summary="Progress and live views over what connected things say, with consent in the path.",
+    )
+    app.state.hub = hub
+    app.add_middleware(BodyLimit)
+    problems.install(app)
+    for router in (auth, homes, people, devices, commands, system, stream):
+        app.include_router(router.router)
+    return app

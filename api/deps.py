@@ -1,0 +1,98 @@
+"""What every route may ask for: the hub, and who is calling."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated
+
+from fastapi import Depends, Query, Request
+from fastapi.security import OAuth2PasswordBearer
+
+from api.problems import Unauthorized
+from devices.errors import NotFound, Refused
+from hub.registry import Entry
+from hub.runtime import Hub
+from hub.store.accounts import OPERATOR, Caller
+from hub.views import Reader
+
+ME = "me"
+_bearer = OAuth2PasswordBearer(tokenUrl="/v1/auth/token", auto_error=False)
+
+
+def _hub(request: Request) -> Hub:
+    hub: Hub = request.app.state.hub
+    return hub
+
+
+HubDep = Annotated[Hub, Depends(_hub)]
+
+
+def _caller(hub: HubDep, token: Annotated[str | None, Depends(_bearer)]) -> Caller:
+    caller = hub.accounts.identify(token, now=now()) if token else None
+    if caller is None:
+        raise Unauthorized("send a bearer token from POST /v1/auth/token; this one is missing, wrong or too old")
+    return caller
+
+
+CallerDep = Annotated[Caller, Depends(_caller)]
+
+
+def _operator(caller: CallerDep) -> Caller:
+    if caller.role != OPERATOR:
+        raise Refused("this is for operators")
+    return caller
+
+
+OperatorDep = Annotated[Caller, Depends(_operator)]
+
+
+def _reader(
+    request: Request,
+    caller: CallerDep,
+    purpose: Annotated[str, Query(description="what the data is read for; people must have allowed it")] = "service",
+) -> Reader:
+    return Reader(caller.username, caller.person, purpose, request.url.path)
+
+
+ReaderDep = Annotated[Reader, Depends(_reader)]
+
+
+def _person(person_id: str, caller: CallerDep) -> str:
+    """The person a path names; `me` is the caller. Others' data is for operators, through a purpose, and on record."""
+    if person_id == ME:
+        if caller.person is None:
+            raise NotFound("you are signed in as an operator, who is no person with data of their own")
+        return caller.person
+    if caller.role != OPERATOR and person_id != caller.person:
+        raise Refused("this is somebody else's")
+    return person_id
+
+
+PersonDep = Annotated[str, Depends(_person)]
+
+
+def _device(device_id: str, caller: CallerDep, hub: HubDep) -> Entry:
+    entry = hub.registry.entries.get(device_id)
+    if entry is None or not may_see(caller, entry, hub):
+        raise NotFound(f"there is no device {device_id}")
+    return entry
+
+
+DeviceDep = Annotated[Entry, Depends(_device)]
+
+
+def may_see(caller: Caller, entry: Entry, hub: Hub) -> bool:
+    """Whether a device is the caller's: their own, or one that everybody in their home shares."""
+    if caller.role == OPERATOR or (entry.owner is not None and entry.owner == caller.person):
+        return True
+    return entry.owner is None and caller.person is not None and home_of(caller.person, hub) == entry.home
+
+
+def home_of(person: str, hub: Hub) -> str | None:
+    """Where a person lives."""
+    return hub.accounts.person(person).home_id
+
+
+def now() -> int:
+    """Milliseconds since 1970 UTC."""
+    return time.time_ns() // 1_000_000

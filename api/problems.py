@@ -1,0 +1,58 @@
+"""Errors as `application/problem+json` (RFC 9457). The one table from errors to HTTP status is here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI, HTTPException, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException as StarletteHTTPException
+
+from devices.errors import Conflict, HubError, Invalid, NotFound, Refused, StoreUnavailable
+
+URN = "urn:experience-hub:problem:"
+STATUS: dict[type[HubError], tuple[int, str, str]] = {
+    NotFound: (404, "not-found", "Not found"),
+    Conflict: (409, "conflict", "Conflict"),
+    Invalid: (422, "invalid", "This cannot be done"),
+    Refused: (403, "forbidden", "Not allowed"),
+    StoreUnavailable: (503, "store-unavailable", "A store is not available just now"),
+}
+_TITLES = {401: "unauthorized", 403: "forbidden", 404: "not-found", 405: "method-not-allowed", 413: "too-large"}
+
+
+class Unauthorized(HubError):
+    """Nobody the hub knows."""
+
+
+def problem(
+    status: int, name: str, title: str, detail: str, headers: dict[str, str] | None = None, **more: Any
+) -> JSONResponse:
+    """A problem document."""
+    body = {"type": URN + name, "title": title, "status": status, "detail": detail, **more}
+    return JSONResponse(body, status_code=status, media_type="application/problem+json", headers=headers)
+
+
+def install(app: FastAPI) -> None:
+    """Have every error answered as a problem document."""
+
+    @app.exception_handler(HubError)
+    async def _hub_error(_request: Request, error: HubError) -> JSONResponse:
+        if isinstance(error, Unauthorized):
+            return problem(401, "unauthorized", "Sign in first", str(error), {"WWW-Authenticate": "Bearer"})
+        for kind, (status, name, title) in STATUS.items():
+            if isinstance(error, kind):
+                return problem(status, name, title, str(error))
+        return problem(500, "internal", "The hub failed", "see the log")
+
+    @app.exception_handler(RequestValidationError)
+    async def _invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
+        faults = [{"path": ".".join(map(str, each["loc"])), "reason": each["msg"]} for each in error.errors()]
+        detail = "; ".join(f"{fault['path']}: {fault['reason']}" for fault in faults)
+        return problem(422, "invalid-request", "The request is not valid", detail, errors=faults)
+
+    @app.exception_handler(StarletteHTTPException)
+    async def _http(_request: Request, error: HTTPException) -> JSONResponse:
+        name = _TITLES.get(error.status_code, "http-error")
+        return problem(error.status_code, name, name.replace("-", " ").capitalize(), str(error.detail))

@@ -1,0 +1,121 @@
+"""People, and what is told of them: series, progress, decisions."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+
+from api import progress
+from api.deps import CallerDep, HubDep, OperatorDep, PersonDep, ReaderDep
+from api.instants import Moment, to_rfc3339
+from api.paging import before_of, cursor_of
+from api.schemas import DecisionOut, Page, PersonIn, PersonOut, ProgressOut, Series
+from api.series import SeriesQuery, answer, opened
+from devices import topics
+from hub.runtime import Hub
+from hub.store.accounts import NewPerson
+from hub.store.tables import DecisionRow, Person
+
+router = APIRouter(prefix="/v1/people", tags=["people"])
+
+
+@router.post("", status_code=201)
+def create_person(person: PersonIn, hub: HubDep, _operator: OperatorDep) -> PersonOut:
+    """Create a person who can sign in."""
+    new = NewPerson(
+        id=person.id or _id_from(person.username),
+        username=person.username,
+        password=person.password,
+        name=person.name or person.username,
+        home=person.home,
+        birth_year=person.birth_year,
+        sex=person.sex,
+        height_cm=person.height_cm,
+    )
+    return _out(hub.desk.add_person(new), username=person.username)
+
+
+@router.get("/{person_id}")
+def person(person_id: PersonDep, hub: HubDep, _caller: CallerDep) -> PersonOut:
+    """What the hub knows of a person's profile."""
+    return _out(hub.accounts.person(person_id))
+
+
+@router.get("/{person_id}/telemetry/{metric}")
+def person_series(
+    person_id: PersonDep, metric: str, query: Annotated[SeriesQuery, Depends()], hub: HubDep, reader: ReaderDep
+) -> Series:
+    """A series across a person's devices, each for as long as it was theirs."""
+    return answer(opened(hub.gate.person(person_id, reader)), metric, query, zone=zone_of(person_id, hub))
+
+
+@router.get("/{person_id}/progress")
+def person_progress(
+    person_id: PersonDep,
+    metric: str,
+    hub: HubDep,
+    reader: ReaderDep,
+    from_: Annotated[Moment | None, Query(alias="from")] = None,
+    to: Annotated[Moment | None, Query()] = None,
+) -> ProgressOut:
+    """How a metric came along: a value a day, months, and the first month against the last."""
+    view = opened(hub.gate.person(person_id, reader))
+    return progress.answer(view, metric, since=from_, until=to, zone=zone_of(person_id, hub))
+
+
+@router.get("/{person_id}/decisions")
+def person_decisions(
+    person_id: PersonDep,
+    hub: HubDep,
+    _reader: ReaderDep,
+    limit: Annotated[int, Query(ge=1, le=500)] = 50,
+    cursor: str | None = None,
+) -> Page[DecisionOut]:
+    """What rules decided about a person, newest first, and why."""
+    hub.gate.person(person_id, _reader)
+    rows = hub.ledger.decisions([person_id], limit=limit + 1, before=before_of(cursor))
+    items = [_decision(row) for row in rows[:limit]]
+    return Page(
+        items=items, next=cursor_of(rows[limit - 1].observed_at, rows[limit - 1].id) if len(rows) > limit else None
+    )
+
+
+def zone_of(person_id: str, hub: Hub) -> str:
+    """The time zone of a person's home; UTC for somebody without one."""
+    home = hub.accounts.person(person_id).home_id
+    return hub.accounts.home(home).timezone if home else "UTC"
+
+
+def _id_from(username: str) -> str:
+    """A person id that looks like the user name where it can."""
+    plain = re.sub(r"[^a-z0-9-]+", "-", username.lower()).strip("-")[:63]
+    return plain if topics.is_id(plain) else f"person-{secrets.token_hex(4)}"
+
+
+def _out(row: Person, *, username: str | None = None) -> PersonOut:
+    return PersonOut(
+        id=row.id,
+        username=username,
+        home=row.home_id,
+        name=row.name,
+        birth_year=row.birth_year,
+        sex=row.sex,
+        height_cm=row.height_cm,
+    )
+
+
+def _decision(row: DecisionRow) -> DecisionOut:
+    return DecisionOut(
+        id=row.id,
+        rule=row.rule,
+        version=row.version,
+        level=row.level,
+        device=row.source,
+        observed_at=to_rfc3339(row.observed_at),
+        decided_at=to_rfc3339(row.decided_at),
+        because=row.because,
+        clause=row.clause,
+    )

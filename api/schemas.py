@@ -1,0 +1,245 @@
+"""What goes in and out over HTTP. Untrusted input is checked here; what goes out says what it is."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Any, Generic, Literal, TypeVar
+from zoneinfo import available_timezones
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+
+from api.instants import Moment
+from devices.topics import ID_PATTERN
+
+Item = TypeVar("Item")
+Id = Annotated[str, Field(pattern=f"^{ID_PATTERN}$", examples=["minji-watch"])]
+Name = Annotated[str, Field(min_length=1, max_length=80)]
+
+
+class _In(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Page(BaseModel, Generic[Item]):
+    """A list: what fits, and where to go on."""
+
+    items: list[Item]
+    next: str | None = Field(default=None, description="send it as `cursor` for what comes behind; null at the end")
+
+
+class TokenOut(BaseModel):
+    """A bearer token and for how many seconds it is good."""
+
+    access_token: str
+    token_type: Literal["bearer"] = "bearer"
+    expires_in: int
+
+
+class HomeIn(_In):
+    """A home to create."""
+
+    id: Id
+    name: Name | None = None
+    timezone: str = "UTC"
+
+    @field_validator("timezone")
+    @classmethod
+    def _exists(cls, zone: str) -> str:
+        if zone not in available_timezones():
+            raise ValueError("not a time zone of the IANA database, like Asia/Seoul")
+        return zone
+
+
+class HomeOut(BaseModel):
+    """A home."""
+
+    id: str
+    name: str
+    timezone: str
+
+
+class PersonIn(_In):
+    """A person to create, with how they sign in."""
+
+    id: Id | None = None
+    username: Annotated[str, Field(min_length=1, max_length=63)]
+    password: Annotated[str, Field(min_length=8, max_length=256)]
+    home: Id | None = None
+    name: Name | None = None
+    birth_year: Annotated[int, Field(ge=1900, le=2100)] | None = None
+    sex: Literal["female", "male", "other"] | None = None
+    height_cm: Annotated[float, Field(ge=30, le=280)] | None = None
+
+
+class PersonOut(BaseModel):
+    """A person."""
+
+    id: str
+    username: str | None = None
+    home: str | None
+    name: str
+    birth_year: int | None
+    sex: str | None
+    height_cm: float | None
+
+
+class DeviceIn(_In):
+    """A device to register."""
+
+    id: Id | None = None
+    home: Id
+    model: str
+    owner: Id | None = None
+    acquired_on: date | None = None
+
+
+class MqttOut(BaseModel):
+    """How a device signs in at the broker; the password is told this once."""
+
+    host: str
+    port: int
+    username: str
+    password: str
+
+
+class RegisteredOut(BaseModel):
+    """A device, just registered."""
+
+    id: str
+    home: str
+    model: str
+    owner: str | None
+    acquired_on: date | None
+    mqtt: MqttOut
+
+
+class CredentialsOut(BaseModel):
+    """New credentials of a device."""
+
+    id: str
+    mqtt: MqttOut
+
+
+class ReportedOut(BaseModel):
+    """The newest value of a metric."""
+
+    value: Any
+    unit: str
+    at: str
+
+
+class DeviceOut(BaseModel):
+    """A device and its twin."""
+
+    id: str
+    home: str
+    model: str
+    owner: str | None
+    acquired_on: str | None
+    online: bool | None = Field(description="null where nothing is known of it yet")
+    last_seen: str | None
+    reported: dict[str, ReportedOut]
+    desired: dict[str, Any]
+    version: int
+
+
+class CommandIn(_In):
+    """A command to send; sent again with the same `id` it is the same command."""
+
+    id: Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._:-]+$")] | None = None
+    type: Name
+    args: dict[str, Any] = {}
+    expires_at: Annotated[Moment | int, BeforeValidator(lambda given: given)] | None = Field(
+        default=None, description="RFC 3339, or ms since 1970; an hour from now if left out"
+    )
+
+
+class CommandOut(BaseModel):
+    """A command and how far it has come."""
+
+    id: str
+    device: str
+    type: str
+    args: dict[str, Any]
+    status: Literal["queued", "sent", "accepted", "done", "failed", "expired"]
+    reason: str | None
+    decision: str | None = Field(description="the decision of a rule behind it, if any")
+    created_at: str
+    sent_at: str | None
+    updated_at: str
+    expires_at: str
+
+
+class SeriesItem(BaseModel):
+    """One point of a series."""
+
+    at: str
+    value: Any
+
+
+class Series(Page[SeriesItem]):
+    """A series of a metric."""
+
+    metric: str
+    unit: str
+    every: str
+    agg: str | None
+
+
+class QuarantineOut(BaseModel):
+    """Something that was refused."""
+
+    id: int
+    at: str
+    kind: Literal["message", "access"]
+    device: str | None
+    topic: str
+    code: str
+    reason: str
+    excerpt: str
+
+
+class DecisionOut(BaseModel):
+    """What a rule decided about a person, and why."""
+
+    id: str
+    rule: str
+    version: str
+    level: str
+    device: str
+    observed_at: str
+    decided_at: str
+    because: dict[str, str]
+    clause: dict[str, Any]
+
+
+class MonthOut(BaseModel):
+    """A calendar month of a progress."""
+
+    month: str
+    value: float
+    days: int
+
+
+class ChangeOut(BaseModel):
+    """From the first month to the last."""
+
+    first: float
+    last: float
+    difference: float
+    percent: float | None
+    better: bool | None = Field(description="null where neither direction is better")
+
+
+class ProgressOut(BaseModel):
+    """How a metric of a person came along: a value for each day that has data."""
+
+    metric: str
+    unit: str
+    timezone: str
+    items: list[SeriesItem]
+    months: list[MonthOut]
+    change: ChangeOut | None
+    insufficient: str | None = Field(description="what is missing for a comparison")
+    sentence: dict[str, str]
+    next: None = None
