@@ -18,17 +18,14 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-import msgspec
 import structlog
-from paho.mqtt.client import MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 
 from devices import topics
 from devices.errors import HubError
-from devices.sample import Instant
 from devices.topics import INBOUND
 from hub.inbox import Inbox
-from hub.wire import BufferedClient
+from hub.wire import BufferedClient, BufferedSocket, Inbound
 
 log = structlog.get_logger()
 
@@ -62,18 +59,6 @@ class BrokerAddress:
         return cls(parts.hostname or "", parts.port or (8883 if tls else 1883), user, password, tls)
 
 
-class Inbound(msgspec.Struct, frozen=True, gc=False):
-    """A message as it arrived. `session` counts connections: an acknowledgement is only good on the one it came over."""
-
-    topic: str
-    payload: bytes
-    qos: int
-    mid: int
-    session: int
-    duplicate: bool
-    received_at: Instant
-
-
 class Bridge:
     """Connected until stopped; connects again by itself."""
 
@@ -81,8 +66,6 @@ class Bridge:
         self._address, self._inbox = address, inbox
         self._client = self._make_client(client_id)
         self._session = 0
-        self._burst: list[Inbound] = []
-        self._burst_size = 0
         self._acks: deque[list[Inbound]] = deque()
         self._outgoing: deque[tuple[str, bytes, Callable[[], None]]] = deque()
         self._delivered: dict[int, Callable[[], None]] = {}
@@ -148,7 +131,6 @@ class Bridge:
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_subscribe = self._on_subscribe
-        client.on_message = self._on_message
         client.on_publish = self._on_publish
         client.on_socket_register_write = lambda *_: None
         return client
@@ -177,7 +159,7 @@ class Bridge:
             readable: list[Any] = [self._wake_read, wire] if reading else [self._wake_read]
             ready, _, _ = select.select(readable, [wire] if wire.unsent else [], [], 0.5)
             if wire in ready:
-                self._read_burst()
+                self._read_burst(wire)
             if self._wake_read in ready:
                 with contextlib.suppress(BlockingIOError):
                     os.read(self._wake_read, 65_536)
@@ -186,23 +168,20 @@ class Bridge:
             good = BACKOFF_FIRST if self._subscribed.is_set() else good
         return good
 
-    def _read_burst(self) -> None:
+    def _read_burst(self, wire: BufferedSocket) -> None:
         """Read all there is and hand it on as one."""
         client = self._client
         client.loop_read()
-        while client.socket() is not None and client.wire is not None and client.wire.pending():
+        while client.socket() is not None and wire.pending():
             client.loop_read()
-        if self._burst:
-            self._inbox.put_messages(self._burst, self._burst_size)
-            self._burst, self._burst_size = [], 0
+        if messages := wire.take():
+            self._inbox.put_messages(messages, sum([len(message.payload) for message in messages]))
 
     def _write(self) -> None:
         """Send acknowledgements and commands."""
         client = self._client
-        while self._acks:
-            for message in self._acks.popleft():
-                if message.session == self._session:
-                    client.ack(message.mid, message.qos)
+        while self._acks and client.wire is not None:
+            client.wire.acknowledge(self._acks.popleft())
         while self._outgoing and self._subscribed.is_set():
             topic, payload, on_delivered = self._outgoing.popleft()
             self._delivered[client.publish(topic, payload, qos=1).mid] = on_delivered
@@ -226,6 +205,7 @@ class Bridge:
             log.warning("bridge_refused", reason=str(reason))
             return
         self._session += 1
+        client.wire.session = self._session
         client.subscribe([(topics.subscription(channel), 1) for channel in INBOUND])
 
     def _on_subscribe(self, _client: Any, _userdata: Any, _mid: int, reasons: Iterable[Any], _properties: Any) -> None:
@@ -242,17 +222,6 @@ class Bridge:
         self._subscribed.clear()
         if not self._stopping.is_set():
             log.warning("bridge_disconnected", reason=str(reason))
-
-    def _on_message(self, _client: Any, _userdata: Any, message: MQTTMessage) -> None:
-        try:
-            topic = message.topic
-        except UnicodeDecodeError:
-            topic = ""
-        payload = bytes(message.payload)
-        received_at = time.time_ns() // 1_000_000
-        inbound = Inbound(topic, payload, message.qos, message.mid, self._session, message.dup, received_at)
-        self._burst.append(inbound)
-        self._burst_size += len(payload)
 
     def _on_publish(self, _client: Any, _userdata: Any, mid: int, _reason: Any, _properties: Any) -> None:
         on_delivered = self._delivered.pop(mid, None)

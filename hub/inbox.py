@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
-    from hub.bridge import Inbound
+    from hub.wire import Inbound
 
 BYTES_LIMIT = 32 * 1024 * 1024
 BATCH_MESSAGES = 4096

@@ -33,7 +33,8 @@ from rules.decision import Decision
 from rules.engine import Engine
 
 if TYPE_CHECKING:
-    from hub.bridge import Bridge, Inbound
+    from hub.bridge import Bridge
+    from hub.wire import Inbound
 
 log = structlog.get_logger()
 Outcome = TypeVar("Outcome")
