@@ -11,7 +11,7 @@ from fastapi import APIRouter, Header
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 
-from api.deps import CallerDep, HubDep, ReaderDep, home_of
+from api.deps import CallerDep, HubDep, home_of
 from hub.feed import Feed, Happening
 from hub.runtime import Hub
 from hub.store.accounts import OPERATOR, Caller
@@ -44,7 +44,6 @@ class Audience:
 async def stream(
     caller: CallerDep,
     hub: HubDep,
-    reader: ReaderDep,
     last_event_id: Annotated[str | None, Header()] = None,
 ) -> StreamingResponse:
     """Everything that happens, as Server-Sent Events: twin, event, decision, command, presence.

@@ -11,7 +11,6 @@ import os
 import select
 import ssl
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass

@@ -156,7 +156,7 @@ class EmbeddedBroker:
             text=True,
             errors="replace",
             start_new_session=True,
-            preexec_fn=_end_with_parent if sys.platform == "linux" else None,
+            preexec_fn=_end_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509  (one system call)
         )
 
     def _follow_log(self, child: subprocess.Popen[str]) -> None:

@@ -18,8 +18,7 @@ from hub.registry import Registry
 from hub.store.fleet import Fleet
 from hub.store.ledger import Ledger
 from hub.store.tables import UsageRow
-from hub.telemetry import AGGS as AGGS
-from hub.telemetry import FAR_FUTURE, Agg, Day, Point, Span, TelemetryStore, Window
+from hub.telemetry import AGGS, FAR_FUTURE, Agg, Day, Point, Span, TelemetryStore, Window
 from rules.consent import permit
 
 __all__ = ["AGGS", "Agg", "Day", "Denied", "Gate", "Point", "Reader", "View", "Window"]

@@ -1,2 +1,105 @@
-def install(app, hub, *, demo):
-    pass
+"""The pages, put onto the application. Everything they need comes with the packages: no content network, no build."""
+
+from __future__ import annotations
+
+import os
+from html import escape
+from pathlib import Path
+
+from fastapi import FastAPI, Request
+from fastapi.responses import RedirectResponse, Response
+
+from api.deps import now
+from api.problems import problem
+from api.web import catalogue, visits
+from api.web.visits import SIGN_IN, Visit, caller_of, language_of, set_session
+from hub.runtime import Hub
+from hub.store.tables import Person
+
+DEMO_HOME = "maru-home"
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+FAVICON = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><circle cx="16" cy="16" r="13" fill="#f0503c"/>
+<path d="M6 17h6l2-5 4 10 2-5h6" fill="none" stroke="#fff" stroke-width="2.4" stroke-linejoin="round" stroke-linecap="round"/></svg>"""
+
+
+def install(app: FastAPI, hub: Hub, *, demo: bool) -> None:
+    """Add the pages. In a demo, on this machine only, whoever comes is shown around as the first wearer."""
+    os.environ.setdefault("NICEGUI_STORAGE_PATH", str(Path(hub.settings.data_dir) / "pages"))
+    from nicegui import ui
+
+    from api.web.frame import dress, language_switch, markup
+    from api.web.home import HomePage
+    from api.web.me import MePage
+
+    says = catalogue.load()
+    demo = demo and hub.settings.api_host in LOOPBACK
+
+    def demo_people() -> list[Person]:
+        return [person for person in hub.accounts.people() if person.home_id == DEMO_HOME] if demo else []
+
+    app.include_router(visits.router(hub, may_look_in=lambda name: any(name == each.id for each in demo_people())))
+
+    @app.api_route("/v1/{path:path}", methods=["GET", "POST", "PUT", "PATCH", "DELETE"], include_in_schema=False)
+    def _nothing_here(path: str) -> Response:
+        return problem(404, "not-found", "Not found", f"there is no /v1/{path}")
+
+    @app.get("/", include_in_schema=False)
+    def _front(request: Request) -> Response:
+        if caller_of(request, hub) is not None:
+            return RedirectResponse("/home", 303)
+        people = demo_people()
+        if not people:
+            return RedirectResponse(SIGN_IN, 303)
+        response = RedirectResponse("/home", 303)
+        first = next((person for person in people if person.id == "minji"), people[0])
+        set_session(response, hub.accounts.issue(first.id, now=now()))
+        return response
+
+    def visit_of(request: Request) -> Visit | None:
+        caller = caller_of(request, hub)
+        return Visit(caller, says[language_of(request)]) if caller else None
+
+    @ui.page(SIGN_IN)
+    def _sign_in(request: Request) -> None:
+        say = says[language_of(request)]
+        dress(say, say("sign_in.submit"))
+        wrong = (
+            f'<div class="wrong" role="alert">{escape(say("sign_in.wrong"))}</div>'
+            if "wrong" in request.query_params
+            else ""
+        )
+        people = "".join(
+            f'<form method="post" action="/look-around"><button class="hub-button light" name="username" '
+            f'value="{escape(person.id)}">{escape(person.name)}</button></form>'
+            for person in demo_people()
+        )
+        shown_around = (
+            f'<p class="hub-note" style="margin-top:22px">{escape(say("sign_in.demo"))}</p>' if people else ""
+        )
+        markup(
+            f"""<div class="sign-in"><div class="hub-card"><span class="hub-brand"><span class="dot"></span>{escape(say("app.name"))}</span>
+            <h1 class="hub">{escape(say("sign_in.title"))}</h1><p class="hub-note">{escape(say("sign_in.lead"))}</p>{wrong}
+            <form method="post" action="{SIGN_IN}">
+            <label>{escape(say("sign_in.username"))}<input name="username" autocomplete="username" required autofocus></label>
+            <label>{escape(say("sign_in.password"))}<input name="password" type="password" autocomplete="current-password" required></label>
+            <button class="hub-button">{escape(say("sign_in.submit"))}</button></form>
+            {shown_around}<div class="demo-people">{people}</div>{language_switch(say, SIGN_IN)}</div></div>"""
+        )
+
+    @ui.page("/home")
+    def _home(request: Request) -> Response | None:
+        visit = visit_of(request)
+        if visit is None:
+            return RedirectResponse("/", 303)
+        HomePage(hub, visit, demo=demo).build()
+        return None
+
+    @ui.page("/me")
+    def _me(request: Request) -> Response | None:
+        visit = visit_of(request)
+        if visit is None:
+            return RedirectResponse("/", 303)
+        MePage(hub, visit, demo=demo).build()
+        return None
+
+    ui.run_with(app, title="Experience Hub", favicon=FAVICON, tailwind=False, show_welcome_message=False)

@@ -3,7 +3,7 @@
 from alembic import context
 from sqlmodel import SQLModel
 
-from hub.store import tables as tables
+from hub.store import tables  # noqa: F401  (the tables are known once they are imported)
 
 context.configure(
     connection=context.config.attributes["connection"],

@@ -1,0 +1,93 @@
+"""Charts, as options of ECharts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+INK, SOFT, LINE = "#1f2630", "#8a919c", "#ece7df"
+HEART, CALM = "#f0503c", "#14a38b"
+_TEXT = {"color": SOFT, "fontFamily": "inherit"}
+
+Dots = Sequence[tuple[Any, float | None]]
+
+
+def live_heart(dots: Dots, *, limit: float | None, name: str) -> dict[str, Any]:
+    """Heart rate over the last minutes, with the limit as a line."""
+    line: dict[str, Any] = {
+        "name": name,
+        "type": "line",
+        "data": [list(dot) for dot in dots],
+        "showSymbol": False,
+        "smooth": 0.25,
+        "lineStyle": {"width": 3, "color": HEART},
+        "areaStyle": {"color": HEART, "opacity": 0.08},
+    }
+    if limit is not None:
+        mark = {"yAxis": round(limit), "lineStyle": {"color": HEART, "type": "dashed", "opacity": 0.7}}
+        line["markLine"] = {
+            "symbol": "none",
+            "silent": True,
+            "data": [mark],
+            "label": {"color": HEART, "position": "insideEndTop"},
+        }
+    top = max([limit or 0, *[value for _, value in dots if value is not None]], default=100) + 10
+    return {
+        "animation": False,
+        "grid": {"left": 34, "right": 12, "top": 14, "bottom": 24},
+        "xAxis": {
+            "type": "time",
+            "axisLabel": _TEXT | {"hideOverlap": True},
+            "splitLine": {"show": False},
+            "axisLine": {"lineStyle": {"color": LINE}},
+        },
+        "yAxis": {
+            "type": "value",
+            "min": 40,
+            "max": round(top, -1),
+            "axisLabel": _TEXT,
+            "splitLine": {"lineStyle": {"color": LINE}},
+        },
+        "tooltip": {"trigger": "axis"},
+        "series": [line],
+    }
+
+
+def months(dots: Dots, *, smooth: Dots, bars: bool, color: str, names: tuple[str, str]) -> dict[str, Any]:
+    """Daily values over months, with the mean of seven days drawn over them. Days without data are gaps.
+
+    `names` are those of the two series; bars begin at zero.
+    """
+    daily: dict[str, Any] = {
+        "name": names[0],
+        "data": [list(dot) for dot in dots],
+        "itemStyle": {"color": color, "opacity": 0.32},
+    }
+    daily |= {"type": "bar", "barWidth": "60%"} if bars else {"type": "scatter", "symbolSize": 5}
+    trend = {
+        "name": names[1],
+        "type": "line",
+        "data": [list(dot) for dot in smooth],
+        "showSymbol": False,
+        "smooth": 0.3,
+        "connectNulls": False,
+        "lineStyle": {"width": 3, "color": color},
+        "itemStyle": {"color": color},
+    }
+    return {
+        "grid": {"left": 48, "right": 12, "top": 12, "bottom": 26},
+        "xAxis": {
+            "type": "time",
+            "axisLabel": _TEXT | {"hideOverlap": True},
+            "splitLine": {"show": False},
+            "axisLine": {"lineStyle": {"color": LINE}},
+        },
+        "yAxis": {
+            "type": "value",
+            "scale": not bars,
+            "axisLabel": _TEXT,
+            "splitLine": {"lineStyle": {"color": LINE}},
+        },
+        "tooltip": {"trigger": "axis"},
+        "series": [daily, trend],
+    }
