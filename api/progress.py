@@ -36,7 +36,6 @@ def answer(view: View, name: str, *, since: datetime | None, until: datetime | N
         if (value := day_value(metric, rollups)) is not None
     ]
     came = progress.progress(days)
-    title = metric.spec.title
     return ProgressOut(
         metric=name,
         unit=metric.spec.unit,
@@ -45,7 +44,7 @@ def answer(view: View, name: str, *, since: datetime | None, until: datetime | N
         months=[MonthOut(month=each.month, value=round(each.value, 3), days=each.days) for each in came.months],
         change=_change(name, came),
         insufficient=came.insufficient,
-        sentence=progress.sentence(came, title_en=title.en, title_ko=title.ko, unit=spoken_unit(metric.spec.unit)),
+        sentence=progress.sentence(came, titles=metric.spec.title.model_dump(), unit=spoken_unit(metric.spec.unit)),
     )
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 from devices.errors import HubError
 from hub.settings import Settings, load
@@ -52,5 +54,12 @@ def _check(files: list[Path]) -> int:
     return 0
 
 
+def _leave(code: int) -> NoReturn:
+    """End at once: everything is closed by now, and DuckDB's binding would list its own objects on the way out."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    _leave(main())

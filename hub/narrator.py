@@ -23,6 +23,7 @@ class Narrator(Observer):
     def __init__(self, feed: Feed, registry: Registry, metrics: Metrics) -> None:
         self._feed, self._registry, self._metrics = feed, registry, metrics
         self._changed: set[str] = set()
+        self._online: dict[str, bool] = {}
         self._lock = threading.Lock()
 
     def recorded(self, recorded: Recorded) -> None:
@@ -40,7 +41,9 @@ class Narrator(Observer):
             self._tell("event", event.source, msgspec.to_builtins(event))
 
     def status_reported(self, entry: Entry, *, online: bool, at: Instant) -> None:
-        self._tell("presence", entry.id, {"online": online, "at": at})
+        if self._online.get(entry.id) is not online:
+            self._online[entry.id] = online
+            self._tell("presence", entry.id, {"online": online, "at": at})
 
     def command_moved(self, row: CommandRow) -> None:
         """A command has come further."""

@@ -122,8 +122,10 @@ def _decide(  # noqa: PLR0913  (a decision explains itself, so it wants everythi
     now: Instant,
 ) -> Decision:
     key = f"{program.rule.id}|{program.version}|{subject.id}|{state.fired_at}|{level}|{state.rung}"
-    values = {"limit": limits.above, "value": sample.value, "held": _spoken(state.held)}
-    because = program.rule.because
+    because = {
+        language: words.format(limit=limits.above, value=sample.value, held=_spoken(state.held, language))
+        for language, words in program.rule.because.model_dump().items()
+    }
     return Decision(
         id=sha256(key.encode()).hexdigest()[:32],
         rule=program.rule.id,
@@ -133,16 +135,21 @@ def _decide(  # noqa: PLR0913  (a decision explains itself, so it wants everythi
         level=level,
         observed_at=sample.observed_at,
         decided_at=now,
-        because={"en": because.en.format(**values), "ko": because.ko.format(**values)},
+        because=because,
         clause=Clause(program.metric, float(sample.value), limits.above, limits.clear_below, state.held),
         actions=[action.command.model_dump() for action in actions],
     )
 
 
-def _spoken(held: Instant) -> str:
-    """A duration as both languages of the pages can print it."""
-    seconds = held // 1000
-    return f"{seconds} s" if seconds < 120 else f"{seconds // 60} min {seconds % 60:02d} s"
+_MINUTES_SECONDS = {"en": ("{} min", "{} s"), "ko": ("{}분", "{}초")}
+
+
+def _spoken(held: Instant, language: str) -> str:
+    """A duration in words, like `27 s` or `3 min 5 s`."""
+    minutes, seconds = divmod(held // 1000, 60)
+    in_minutes, in_seconds = _MINUTES_SECONDS[language]
+    parts = [in_minutes.format(minutes)] * bool(minutes) + [in_seconds.format(seconds)] * bool(seconds or not minutes)
+    return " ".join(parts)
 
 
 def _replace(state: State, **changes: object) -> State:

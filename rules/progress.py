@@ -78,23 +78,34 @@ def is_better(metric: str, change: Change) -> bool | None:
     return None
 
 
-def sentence(progressed: Progress, *, title_en: str, title_ko: str, unit: str) -> dict[str, str]:
-    """Progress in words."""
+def sentence(progressed: Progress, *, titles: dict[str, str], unit: str) -> dict[str, str]:
+    """Progress in words, in the languages of `titles`."""
     change = progressed.change
     if change is None:
-        return {
-            "en": "There is not enough data for a comparison yet.",
-            "ko": "아직 비교할 만큼 기록이 쌓이지 않았어요.",
-        }
-    if change.percent is None or abs(change.percent) < 1:
-        return {
-            "en": f"{title_en} stayed about the same since {change.first.month}: {change.last.value:,.0f} {unit}.",
-            "ko": f"{title_ko}: {change.first.month}부터 비슷하게 유지되고 있어요. 지금은 {change.last.value:,.0f} {unit}예요.",
-        }
-    up = change.difference > 0
-    size = f"{abs(change.percent):.0f} %"
-    numbers = f"{change.first.value:,.1f} → {change.last.value:,.1f} {unit}"
-    return {
-        "en": f"{title_en} went {'up' if up else 'down'} by {size} since {change.first.month} ({numbers}).",
-        "ko": f"{title_ko}: {change.first.month}보다 {size} {'늘었어요' if up else '줄었어요'} ({numbers}).",
-    }
+        en, ko = "There is not enough data for a comparison yet.", "아직 비교할 만큼 기록이 쌓이지 않았어요."
+    elif change.percent is None or abs(change.percent) < 1:
+        now = _figure(change.last.value, unit)
+        en = f"{titles['en']} stayed about the same since {_month_en(change.first.month)}: {now}."
+        ko = f"{titles['ko']}: {_month_ko(change.first.month)}부터 비슷하게 유지되고 있어요. 지금은 {now}."
+    else:
+        up, size = change.difference > 0, f"{abs(change.percent):.0f} %"
+        numbers = f"{_figure(change.first.value, '')} → {_figure(change.last.value, unit)}"
+        en = (
+            f"{titles['en']} went {'up' if up else 'down'} by {size} since {_month_en(change.first.month)} ({numbers})."
+        )
+        ko = f"{titles['ko']}: {_month_ko(change.first.month)}보다 {size} {'늘었어요' if up else '줄었어요'} ({numbers})."
+    return {"en": en, "ko": ko}
+
+
+def _figure(value: float, unit: str) -> str:
+    """Three figures or so: more is noise."""
+    digits = 0 if abs(value) >= 100 else 1
+    return f"{value:,.{digits}f} {unit}".rstrip()
+
+
+def _month_en(month: str) -> str:
+    return f"{date.fromisoformat(month + '-01'):%B}"
+
+
+def _month_ko(month: str) -> str:
+    return f"{int(month[5:])}월"

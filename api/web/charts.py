@@ -53,10 +53,10 @@ def live_heart(dots: Dots, *, limit: float | None, name: str) -> dict[str, Any]:
     }
 
 
-def months(dots: Dots, *, smooth: Dots, bars: bool, color: str, names: tuple[str, str]) -> dict[str, Any]:
+def months(dots: Dots, *, smooth: Dots, bars: bool, color: str, names: tuple[str, str, str]) -> dict[str, Any]:
     """Daily values over months, with the mean of seven days drawn over them. Days without data are gaps.
 
-    `names` are those of the two series; bars begin at zero.
+    `names` are those of the two series, and how a month is named; bars begin at zero.
     """
     daily: dict[str, Any] = {
         "name": names[0],
@@ -78,7 +78,8 @@ def months(dots: Dots, *, smooth: Dots, bars: bool, color: str, names: tuple[str
         "grid": {"left": 48, "right": 12, "top": 12, "bottom": 26},
         "xAxis": {
             "type": "time",
-            "axisLabel": _TEXT | {"hideOverlap": True},
+            "axisLabel": _TEXT
+            | {"hideOverlap": True, "formatter": {"year": names[2], "month": names[2], "day": "{d}"}},
             "splitLine": {"show": False},
             "axisLine": {"lineStyle": {"color": LINE}},
         },

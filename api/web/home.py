@@ -138,7 +138,7 @@ class HomePage:
           <div class="heart-figure"><span class="heart-icon material-icons" style="animation-duration:{pace:.2f}s">favorite</span>
           <span class="beat" id="heart-rate">{beat.value:.0f}</span></div>
           <div><div class="heart-zone">{escape(say("heart." + zone))}</div>
-          <div class="heart-bar"><i style="left:{min(100, 100 * part):.0f}%"></i></div>
+          <div class="heart-bar"><i style="left:{min(98, 100 * part):.0f}%"></i></div>
           <div class="heart-words">{escape(say("heart.unit"))} · {escape(lead)}</div></div></div>"""
 
     def _alarm_html(self) -> str:

@@ -26,7 +26,7 @@ REFRESH_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """A metric as the page tells it: `scale` turns its unit into the one shown."""
+    """A metric as the page tells it: `scale` turns its unit into the one shown; `lowest` tells the day's lowest value."""
 
     metric: str
     key: str
@@ -35,13 +35,14 @@ class Story:
     digits: int
     bars: bool
     color: str
+    lowest: bool = False
 
 
 STORIES = (
     Story("steps", "me.steps", "", 1, 0, bars=True, color="#3a7bd5"),
     Story("distance", "me.distance", "km", 0.001, 1, bars=True, color="#14a38b"),
     Story("energy", "me.energy", "kcal", 1, 0, bars=True, color="#f59e42"),
-    Story("heart_rate", "me.heart", "/min", 1, 0, bars=False, color="#f0503c"),
+    Story("heart_rate", "me.heart", "/min", 1, 0, bars=False, color="#f0503c", lowest=True),
     Story("weight", "me.weight", "kg", 1, 1, bars=False, color="#7b61c9"),
 )
 
@@ -112,7 +113,7 @@ class MePage:
                 smooth=seven_day_mean(days),
                 bars=story.bars,
                 color=story.color,
-                names=(self._say("me.daily"), self._say("me.week_mean")),
+                names=(self._say("me.daily"), self._say("me.week_mean"), self._say("me.month")),
             )
             ui.echart(options).style("height: 230px; width: 100%")
 
@@ -123,13 +124,13 @@ class MePage:
         return [
             DayValue(day, value * story.scale)
             for day, rollups in by_day(view.days(story.metric, first, last)).items()
-            if (value := day_value(metric, rollups)) is not None
+            if (value := min(r.low for r in rollups) if story.lowest else day_value(metric, rollups)) is not None
         ]
 
 
 def compare_in_words(days: list[DayValue], title: str, unit: str, language: str) -> str:
     """The sentence above a chart."""
-    return sentence(compare(days), title_en=title, title_ko=title, unit=unit)[language]
+    return sentence(compare(days), titles={"en": title, "ko": title}, unit=unit)[language]
 
 
 def seven_day_mean(days: Iterable[DayValue]) -> list[tuple[str, float | None]]:

@@ -77,8 +77,13 @@ def _figure(entry: Entry, name: str, value: Value, say: Catalogue) -> str:
     metric = entry.model.metrics.get(name)
     if metric is None:
         return str(value)
-    shown = state_word(value, say) if isinstance(value, str) else f"{value:,.4g} {spoken_unit(metric.spec.unit)}"
+    shown = state_word(value, say) if isinstance(value, str) else f"{_number(value)} {spoken_unit(metric.spec.unit)}"
     return f"{say.title(metric.spec.title)} {shown}"
+
+
+def _number(value: float) -> str:
+    """Three figures or so."""
+    return f"{value:,.0f}" if abs(value) >= 100 or value == round(value) else f"{value:.1f}"
 
 
 def spoken_unit(unit: str) -> str:

@@ -61,7 +61,7 @@ class Ledger:
                 decided = set(self._add_new(session, DecisionRow, [_decision_row(each) for each in turn.decisions]))
                 rows = [_command_row(command, decision_id=why, now=now) for command, why in turn.commands]
                 queued = set(self._add_new(session, CommandRow, rows))
-                moved = [row for result in turn.results if (row := _settle(session, result, now=now))]
+                moved = [row.model_copy() for each in turn.results if (row := _settle(session, each, now=now))]
                 if turn.refusals:
                     session.execute(insert(QuarantineRow), [row.model_dump(exclude={"id"}) for row in turn.refusals])
         except SQLAlchemyError as error:
