@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import logging
+import os
 import signal
 import socket
 import subprocess
@@ -111,6 +112,7 @@ def _listening(settings: Settings) -> Iterator[socket.socket]:
         listener = socket.create_server((settings.api_host, settings.api_port), family=family, backlog=512)
     except OSError as error:
         where = f"{settings.api_host}:{settings.api_port}"
-        raise StartFailed(f"the API cannot listen on {where}: {error.strerror}") from error
+        reason = os.strerror(error.errno or 0)
+        raise StartFailed(f"the API cannot listen on {where}: {reason}; set HUB_API_PORT to another port") from error
     with listener:
         yield listener

@@ -141,8 +141,9 @@ class Bridge:
                 self._client.connect(self._address.host, self._address.port, keepalive=KEEPALIVE_S)
                 backoff = self._serve() or backoff
             except (OSError, ValueError) as error:
-                self._refusal = self._refusal or str(error)
-                log.warning("bridge_disconnected", reason=str(error), retry_in=backoff)
+                if self._refusal != str(error):
+                    log.warning("bridge_disconnected", reason=str(error))
+                self._refusal = str(error)
             self._subscribed.clear()
             self._stopping.wait(backoff)
             backoff = min(backoff * 2, BACKOFF_LIMIT)

@@ -237,7 +237,9 @@ def _require_free(host: str, port: int) -> None:
     try:
         socket.create_server((host, port)).close()
     except OSError as error:
-        raise BrokerFailed(f"the embedded broker cannot listen on {host}:{port}: {error.strerror}") from error
+        reason = os.strerror(error.errno or 0)
+        hint = "set HUB_MQTT_PORT to another port, or HUB_BROKER_URL to use the broker that is there"
+        raise BrokerFailed(f"the embedded broker cannot listen on {host}:{port}: {reason}; {hint}") from error
 
 
 def _answers(host: str, port: int) -> bool:
