@@ -23,6 +23,7 @@ from devices.command import Command, Result
 from devices.errors import StoreUnavailable
 from devices.sample import MINUTE, Event, Instant, Reject, Sample
 from devices.topics import Channel
+from hub.arrivals import Arrivals
 from hub.inbox import Inbox, Wish
 from hub.metrics import Metrics
 from hub.registry import Entry, Registry
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 Outcome = TypeVar("Outcome")
 
-LINGER = 0.002
+LINGER = 0.001
 """Seconds a message waits for company: what makes one commit serve many, and what an alarm may cost at most."""
 IDLE = 0.2
 COMMAND_LIFE: Instant = MINUTE
@@ -105,6 +106,7 @@ class Pipeline:
         self.observer = Observer()
         self.trouble: str | None = None
         self._routes: dict[str, Route] = {}
+        self._arrivals = Arrivals(ledger.arrivals())
         self._bridge: Bridge
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="pipeline", daemon=True)
@@ -203,6 +205,8 @@ class Pipeline:
 
     def _take(self, messages: Sequence[Inbound]) -> None:
         intake = self._decode(messages)
+        if arrivals := self._arrivals.take_fresh():
+            self._insist(lambda: self._ledger.record_arrivals(arrivals))
         fresh = self._insist(lambda: self._telemetry.append(intake.changes)) if intake.changes else []
         events = [change for change in fresh if type(change) is Event] if intake.events else []
         touched = self._apply(fresh, events, intake)
@@ -233,7 +237,10 @@ class Pipeline:
         return intake
 
     def _decode_telemetry(self, message: Inbound, entry: Entry, intake: Intake) -> None:
-        decoded = codecs.telemetry(message.payload, source=entry.id, model=entry.model, received_at=message.received_at)
+        stamp = self._arrivals.stamp(message)
+        decoded = codecs.telemetry(message.payload, source=entry.id, model=entry.model, received_at=stamp)
+        if decoded.stamped:
+            self._arrivals.note(message, stamp)
         samples = decoded.samples
         if not entry.permits_all:
             samples = [sample for sample in samples if sample.metric in entry.permitted]

@@ -257,7 +257,7 @@ def _trim(telemetry: TelemetryStore, ledger: Ledger, registry: Registry) -> None
     }
     for metric, days in keep.items():
         telemetry.prune(metric, now - days * DAY)
-    ledger.trim_quarantine()
+    ledger.trim()
 
 
 def _gauge(metrics: Metrics, bridge: Bridge, broker: EmbeddedBroker | None) -> None:

@@ -16,7 +16,9 @@ from sqlmodel import Session, SQLModel, col, select
 from devices.command import OPEN, UNDELIVERED, Command, Result, Status, may_follow
 from devices.errors import NotFound, StoreUnavailable
 from devices.sample import Instant
-from hub.store.tables import CommandRow, DecisionRow, QuarantineRow, SnapshotRow, UsageRow
+from hub.arrivals import KEPT as ARRIVALS_KEPT
+from hub.arrivals import Arrival
+from hub.store.tables import ArrivalRow, CommandRow, DecisionRow, QuarantineRow, SnapshotRow, UsageRow
 from rules.decision import Decision
 
 QUARANTINE_KEPT = 100_000
@@ -153,11 +155,26 @@ class Ledger:
         with Session(self._engine) as session:
             return list(session.exec(query))
 
-    def trim_quarantine(self) -> None:
-        """Keep the newest refusals only, so that nobody fills the disk with them."""
+    def record_arrivals(self, arrivals: Sequence[Arrival]) -> None:
+        """Put stamps on record, before what they were given to is stored."""
+        try:
+            with Session(self._engine) as session, session.begin():
+                session.execute(insert(ArrivalRow), [arrival._asdict() for arrival in arrivals])
+        except SQLAlchemyError as error:
+            raise StoreUnavailable(_reason(error)) from error
+
+    def arrivals(self) -> list[Arrival]:
+        """The stamps on record, oldest first."""
+        newest = select(ArrivalRow).order_by(col(ArrivalRow.id).desc()).limit(ARRIVALS_KEPT)
+        with Session(self._engine) as session:
+            return [Arrival(row.digest, row.mid, row.stamp) for row in reversed(session.exec(newest).all())]
+
+    def trim(self) -> None:
+        """Let go of the oldest refusals and stamps, so that nobody fills the disk with them."""
         with Session(self._engine) as session, session.begin():
-            newest = session.exec(select(func.max(QuarantineRow.id))).one() or 0
-            session.execute(delete(QuarantineRow).where(col(QuarantineRow.id) <= newest - QUARANTINE_KEPT))
+            for table, kept in ((QuarantineRow, QUARANTINE_KEPT), (ArrivalRow, ARRIVALS_KEPT)):
+                newest = session.exec(select(func.max(table.id))).one() or 0
+                session.execute(delete(table).where(col(table.id) <= newest - kept))
 
     def save_snapshot(self, *, seq: int, state: bytes) -> None:
         """Keep what the rules remember at this place of the telemetry store."""

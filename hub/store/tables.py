@@ -134,6 +134,17 @@ class QuarantineRow(SQLModel, table=True):
     excerpt: str
 
 
+class ArrivalRow(SQLModel, table=True):
+    """The stamp given to a message that carried no time."""
+
+    __tablename__ = "arrival"
+
+    id: int | None = Field(default=None, primary_key=True)
+    digest: str = Field(max_length=32)
+    mid: int
+    stamp: int = _instant()
+
+
 class SnapshotRow(SQLModel, table=True):
     """What the rules remembered once the store was at `seq`."""
 

@@ -29,7 +29,9 @@ Columns = dict[str, NDArray[Any]]
 
 _BEFORE_ALL: Instant = -(1 << 62)
 _REPLAY_CHUNK = 50_000
-MEMORY_LIMIT = "512MB"
+THREADS = 1
+"""Small inserts are a fifth quicker on one thread, and the other core is the broker's."""
+MEMORY_LIMIT = "256MB"
 WAL_LIMIT = "64MB"
 
 _SOURCE, _METRIC = attrgetter("source"), attrgetter("metric")
@@ -152,7 +154,11 @@ class DuckStore:
         self._broken = False
         self._marks = Marks()
         try:
-            config: dict[str, Any] = {"memory_limit": MEMORY_LIMIT, "threads": "2", "checkpoint_threshold": WAL_LIMIT}
+            config: dict[str, Any] = {
+                "memory_limit": MEMORY_LIMIT,
+                "threads": THREADS,
+                "checkpoint_threshold": WAL_LIMIT,
+            }
             self._connection = duckdb.connect(str(self._path), config=config)
             self._connection.execute("set autoinstall_known_extensions = false; set TimeZone = 'UTC'")
             self._connection.execute(sql.SCHEMA)

@@ -181,16 +181,17 @@ def test_the_order_goes_on_after_reopening(open_store, path):
     store.close()
 
 
-def test_a_place_once_given_is_never_passed_again(open_store, path):
+@pytest.mark.parametrize("redelivered", [[_sample(1)], [_sample(2), _sample(1)], [_event("e1"), _sample(1)]])
+def test_a_place_once_given_is_never_passed_again(open_store, path, redelivered):
     """The rules keep a snapshot with its place; what comes after a restart must lie behind that place."""
     store = open_store(path, KINDS)
     store.append([_sample(1)])
-    store.append([_sample(1)])
+    store.append(redelivered)
     place = store.last_seq()
     store.close()
     store = open_store(path, KINDS)
-    store.append([_sample(2)])
-    assert [each.change for each in store.since(place)] == [_sample(2)]
+    store.append([_sample(3)])
+    assert [each.change for each in store.since(place)] == [_sample(3)]
     store.close()
 
 
@@ -323,7 +324,9 @@ def test_a_bucket_holds_only_what_is_in_the_spans(store):
     assert point == Point(T0, 9)
 
 
-@pytest.mark.parametrize(("agg", "value"), [("count", 2), ("first", "rem"), ("last", "deep"), ("mean", None), ("sum", None)])
+@pytest.mark.parametrize(
+    ("agg", "value"), [("count", 2), ("first", "rem"), ("last", "deep"), ("mean", None), ("sum", None)]
+)
 def test_texts_can_be_counted_but_not_added(store, agg, value):
     store.append([_sample(0, "rem", metric="sleep_stage"), _sample(1, "deep", metric="sleep_stage")])
     assert store.buckets([Span("watch1")], "sleep_stage", EVER, every=HOUR, agg=agg) == [Point(T0, value)]
@@ -387,21 +390,21 @@ counters = st.lists(
 
 
 @given(counters, st.sampled_from(ZONES), st.sampled_from(STARTS), st.data())
-@settings(quick, max_examples=100)
+@settings(quick, max_examples=50)
 def test_days_are_what_brute_force_says_in_any_order_of_arrival(scratch, triples, zone, start, data):
-    """Data in any order, in any batches, with rollups brought up to date at any time: four days without a hole of days."""
+    """Data in any order, in any batches, with rollups brought up to date at any time; no day is without data."""
     source = f"s{next(scratch.fresh)}"
     scratch.declare(source, zone)
-    filled = triples + [(metric, -1 + n * 24 * 4, 50) for n in range(6) for metric in ("steps", "distance")]
-    samples = [Sample(source, metric, start + at * 15 * MINUTE, float(value)) for metric, at, value in filled]
-    samples = data.draw(st.permutations(samples))
+    values = {(metric, n * 48): 50 for n in range(-1, 10) for metric in ("steps", "distance")}
+    values |= {(metric, at): value for metric, at, value in triples}
+    everything = [Sample(source, metric, start + at * 15 * MINUTE, float(v)) for (metric, at), v in values.items()]
+    samples = data.draw(st.permutations(everything))
     while samples:
         size = data.draw(st.integers(1, len(samples)))
         scratch.append(samples[:size])
         samples = samples[size:]
         if data.draw(st.booleans()):
             scratch.roll()
-    everything = [Sample(source, metric, start + at * 15 * MINUTE, float(value)) for metric, at, value in filled]
     _check_days(scratch, everything, {source: zone}, [source])
 
 
@@ -547,7 +550,11 @@ def test_pruning_what_is_not_there_removes_nothing(store):
 @pytest.mark.parametrize("rolled", [True, False])
 def test_removing_a_source_removes_everything_of_it_and_nothing_else(store, rolled):
     mine = [_sample(1), _sample(2, 5, metric="distance"), _event("e1")]
-    other = [_sample(1, source="watch2"), _sample(2, 5, metric="distance", source="watch2"), _event("e1", source="watch2")]
+    other = [
+        _sample(1, source="watch2"),
+        _sample(2, 5, metric="distance", source="watch2"),
+        _event("e1", source="watch2"),
+    ]
     store.append(mine + other)
     if rolled:
         store.roll()
@@ -566,6 +573,13 @@ def test_what_was_removed_can_be_stored_again(store):
     assert list(store.append(changes)) == changes
     assert [day.increase for day in _days(store)] == [5]
     assert list(store.append(changes)) == []
+
+
+def test_removing_a_source_that_is_not_there_lets_no_repeat_in(store):
+    samples = [_sample(1, source=f"watch{n}") for n in range(255)]
+    store.append(samples)
+    assert store.remove("nobody") == 0
+    assert list(store.append(samples)) == []
 
 
 # Files.

@@ -38,7 +38,9 @@ because: "Above {{limit:.0f}} for {{held}}."
 """
 
 
-def _program(id_="one", *, limit="person.heart_rate.recommended_max", hold="3s", gap="hold", first="0s", cooldown="20s"):
+def _program(
+    id_="one", *, limit="person.heart_rate.recommended_max", hold="3s", gap="hold", first="0s", cooldown="20s"
+):
     on_gap = f"{{longer_than: 5s, then: {gap}}}" if gap else "null"
     text = RULE.format(id=id_, limit=limit, hold=hold, gap=on_gap, first=first, cooldown=cooldown)
     return compile_rule(language.read(text, file="rule.yaml"))
@@ -61,7 +63,7 @@ steps_ms = st.sampled_from([0, 1, 500, 1_000, 1_000, 1_000, 2_000, 5_000, 5_001,
 def streams(draw, *, sources=tuple(PEOPLE), heard=values):
     """Samples as they come: mostly a second apart, some twice, late, after a gap, or of something else."""
     at, samples = START, []
-    runs = draw(st.lists(st.tuples(heard, st.integers(1, 12), steps_ms, st.sampled_from(sources)), max_size=25))
+    runs = draw(st.lists(st.tuples(heard, st.integers(1, 12), steps_ms, st.sampled_from(sources)), max_size=12))
     for value, length, pause, source in runs:
         at += pause
         for _ in range(length):
@@ -102,7 +104,7 @@ def _episodes(decisions):
 
 
 @given(programs, numbers)
-@settings(max_examples=400)
+@settings(max_examples=300)
 def test_feeding_is_folding_step(program, samples):
     engine = Engine([program])
     states, decisions = _fold(program, samples)
@@ -111,7 +113,7 @@ def test_feeding_is_folding_step(program, samples):
 
 
 @given(programs, streams())
-@settings(max_examples=200)
+@settings(max_examples=120)
 def test_feeding_texts_among_the_numbers_is_folding_step_too(program, samples):
     engine = Engine([program])
     states, decisions = _fold(program, samples)
@@ -128,7 +130,7 @@ def test_rules_do_not_disturb_each_other(samples):
 
 
 @given(programs, numbers, st.lists(st.integers(0, 200), max_size=8))
-@settings(max_examples=200)
+@settings(max_examples=120)
 def test_the_boundaries_of_batches_change_nothing(program, samples, cuts):
     engine, decisions = Engine([program]), []
     edges = [0, *sorted(min(cut, len(samples)) for cut in cuts), len(samples)]
@@ -138,7 +140,7 @@ def test_the_boundaries_of_batches_change_nothing(program, samples, cuts):
 
 
 @given(programs, numbers, st.lists(st.integers(0, 200), max_size=8))
-@settings(max_examples=200)
+@settings(max_examples=120)
 def test_a_restart_at_any_point_changes_no_decision(program, samples, crashes):
     engine, decisions, done = Engine([program]), [], 0
     for crash in sorted({min(crash, len(samples)) for crash in crashes}):
@@ -151,7 +153,7 @@ def test_a_restart_at_any_point_changes_no_decision(program, samples, crashes):
 
 
 @given(programs, numbers, st.integers(0, 200), st.integers(0, 200))
-@settings(max_examples=200)
+@settings(max_examples=120)
 def test_replaying_from_an_older_snapshot_decides_the_same_ids_again(program, samples, saved, crashed):
     saved, crashed = sorted((min(saved, len(samples)), min(crashed, len(samples))))
     engine = Engine([program])
@@ -171,7 +173,7 @@ def test_deciding_again_gives_the_same_decisions(program, samples):
 
 
 @given(programs, numbers)
-@settings(max_examples=200)
+@settings(max_examples=120)
 def test_decision_ids_are_unique(program, samples):
     ids = [decision.id for decision in _feed(Engine([program]), samples)]
     assert len(set(ids)) == len(ids)
@@ -195,7 +197,7 @@ def test_nothing_is_decided_about_nobody(samples):
 
 
 @given(programs, numbers, st.lists(st.integers(0, 200), max_size=20))
-@settings(max_examples=200)
+@settings(max_examples=120)
 def test_duplicates_and_late_samples_decide_nothing(program, samples, places):
     samples = [each for each in samples if isinstance(each, Sample) and each.metric == "heart_rate"]
     engine, clean = Engine([program]), Engine([program])
@@ -209,7 +211,7 @@ def test_duplicates_and_late_samples_decide_nothing(program, samples, places):
 
 
 @given(programs, numbers)
-@settings(max_examples=300)
+@settings(max_examples=120)
 def test_an_episode_climbs_the_ladder_in_order_and_is_ended_once(program, samples):
     ladder = [rung.level for rung in program.ladder]
     engine = Engine([program])
@@ -226,7 +228,7 @@ def test_an_episode_climbs_the_ladder_in_order_and_is_ended_once(program, sample
 
 
 @given(programs, numbers)
-@settings(max_examples=300)
+@settings(max_examples=120)
 def test_one_episode_has_one_clear_before_the_next_begins(program, samples):
     for decisions in _episodes(_feed(Engine([program]), samples)).values():
         begins = 0
@@ -239,7 +241,7 @@ def test_one_episode_has_one_clear_before_the_next_begins(program, samples):
 
 
 @given(programs, numbers)
-@settings(max_examples=300)
+@settings(max_examples=120)
 def test_the_cooldown_is_respected(program, samples):
     for decisions in _episodes(_feed(Engine([program]), samples)).values():
         cleared_at = None
@@ -251,7 +253,7 @@ def test_the_cooldown_is_respected(program, samples):
 
 
 @given(programs, numbers)
-@settings(max_examples=200)
+@settings(max_examples=120)
 def test_nothing_is_decided_below_the_limit_or_too_soon(program, samples):
     for decision in _feed(Engine([program]), samples):
         if decision.level == CLEAR:

@@ -214,7 +214,8 @@ def test_what_is_no_json_number_makes_the_message_unreadable(literal):
 
 
 @pytest.mark.parametrize(
-    "part", [5, None, "x", [], {"ts": NOW}, {"values": {}}, {"ts": NOW, "values": []}, {"ts": NOW, "values": {}, "x": 1}]
+    "part",
+    [5, None, "x", [], {"ts": NOW}, {"values": {}}, {"ts": NOW, "values": []}, {"ts": NOW, "values": {}, "x": 1}],
 )
 def test_a_strange_part_of_a_batch_is_told_and_the_good_parts_are_kept(part):
     decoded = _decode([{"ts": NOW, "values": {"heart_rate": 72}}, part])

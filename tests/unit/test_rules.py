@@ -148,8 +148,16 @@ def test_a_because_that_cannot_be_said_is_a_fault(because):
 
 @pytest.mark.parametrize(
     ("text", "milliseconds"),
-    [("0s", 0), ("250ms", 250), ("10s", 10_000), ("1.5s", 1_500), ("2m", 120_000), ("1h", 3_600_000)]
-    + [("7d", 604_800_000), ("400d", 34_560_000_000)],
+    [
+        ("0s", 0),
+        ("250ms", 250),
+        ("10s", 10_000),
+        ("1.5s", 1_500),
+        ("2m", 120_000),
+        ("1h", 3_600_000),
+        ("7d", 604_800_000),
+        ("400d", 34_560_000_000),
+    ],
 )
 def test_a_duration_is_read(text, milliseconds):
     assert durations.parse(text) == milliseconds
@@ -182,7 +190,9 @@ def test_a_term_is_a_number_or_an_input_with_a_number_added(written, term):
     assert _read(_changed("clear_below: $limit - 5", f"clear_below: {written}")).when.clear_below == term
 
 
-@pytest.mark.parametrize("written", ["$limit - $limit", "5 - $limit", "$Limit", "$", "$limit -", "$limit - -5", "'5'", "null x"])
+@pytest.mark.parametrize(
+    "written", ["$limit - $limit", "5 - $limit", "$Limit", "$", "$limit -", "$limit - -5", "'5'", "null x"]
+)
 def test_what_is_no_term_is_a_fault(written):
     assert [fault.path for fault in _faults(_changed("above: $limit\n", f"above: {written}\n"))] == ["when.above"]
 
@@ -370,7 +380,9 @@ def test_gaps_are_no_zeros_and_thin_months_are_not_compared():
     assert (change.difference, change.percent) == (10, 100)
 
 
-@pytest.mark.parametrize("days", [[], _days("2026-01", [1] * 31), _days("2026-01", [1] * 5) + _days("2026-02", [1] * 4)])
+@pytest.mark.parametrize(
+    "days", [[], _days("2026-01", [1] * 31), _days("2026-01", [1] * 5) + _days("2026-02", [1] * 4)]
+)
 def test_without_two_full_months_it_says_what_is_missing(days):
     progressed = progress.progress(days)
     assert progressed.change is None
@@ -390,8 +402,13 @@ def _change(first, last):
 
 @pytest.mark.parametrize(
     ("metric", "first", "last", "better"),
-    [("steps", 5, 6, True), ("steps", 6, 5, False), ("resting_heart_rate", 60, 55, True), ("weight", 60, 55, None)]
-    + [("resting_heart_rate", 55, 60, False)],
+    [
+        ("steps", 5, 6, True),
+        ("steps", 6, 5, False),
+        ("resting_heart_rate", 60, 55, True),
+        ("resting_heart_rate", 55, 60, False),
+        ("weight", 60, 55, None),
+    ],
 )
 def test_better_is_up_or_down_or_neither(metric, first, last, better):
     assert progress.is_better(metric, _change(first, last).change) is better

@@ -1,0 +1,469 @@
+"""What the relational store keeps to, on every database it runs on."""
+
+from __future__ import annotations
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import text
+from sqlmodel import SQLModel
+
+from devices.access import Credential, token_hash
+from devices.command import Command, Result, Status
+from devices.errors import Conflict, NotFound, StoreUnavailable
+from hub.store import engine as engine_module
+from hub.store import ledger as ledger_module
+from hub.store.accounts import OPERATOR, PERSON, TOKEN_LIFE, Accounts, Caller, NewPerson
+from hub.store.engine import open_engine
+from hub.store.fleet import CLIENT_IDS_KEPT, Fleet
+from hub.store.ledger import Ledger, Turn
+from hub.store.tables import QuarantineRow
+from rules.decision import Clause, Decision
+
+NOW = 1_795_332_706_496
+PASSWORD = "correct horse battery"
+
+
+@pytest.fixture
+def accounts(engine):
+    return Accounts(engine)
+
+
+@pytest.fixture
+def fleet(engine):
+    return Fleet(engine)
+
+
+@pytest.fixture
+def ledger(engine):
+    return Ledger(engine)
+
+
+@pytest.fixture
+def home(accounts):
+    return accounts.add_home(home_id="home1", name="Home", timezone="Asia/Seoul", now=NOW)
+
+
+@pytest.fixture
+def minji(accounts, home):
+    return accounts.add_person(_person("minji"), now=NOW)
+
+
+@pytest.fixture
+def watch(fleet, home):
+    return _register(fleet)[0]
+
+
+def _person(id_, *, username=None, home="home1"):
+    return NewPerson(id_, username or id_, PASSWORD, id_.title(), home=home, birth_year=1980)
+
+
+def _register(fleet, device_id="watch1", *, home="home1", owner=None):
+    return fleet.register(
+        device_id=device_id, home=home, model="health-watch", owner=owner, acquired_on="2026-01-02", now=NOW
+    )
+
+
+def _command(id_="c1", *, device="watch1", expires_at=NOW + 100):
+    return Command(id_, device, "vibrate", {"strength": 3, "deep": {"a": [1, None, "한"]}}, expires_at)
+
+
+def _decision(id_="d1", *, scope="minji", at=NOW):
+    return Decision(
+        id=id_,
+        rule="ease-off",
+        version="v1",
+        scope=scope,
+        source="watch1",
+        level="notice",
+        observed_at=at,
+        decided_at=at + 5,
+        because={"en": "so", "ko": "그래서"},
+        clause=Clause("heart_rate", 190.0, 175.8, 170.8, 10_000),
+        actions=[],
+    )
+
+
+def _refusal(n, *, kind="value", device="watch1"):
+    return QuarantineRow(at=NOW + n, kind=kind, topic="t", device_id=device, code="c", reason=f"r{n}", excerpt="")
+
+
+# Migrations.
+
+
+def test_the_migrations_make_exactly_the_tables_of_the_models(engine):
+    with engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), SQLModel.metadata) == []
+
+
+def test_the_head_is_the_newest_migration():
+    config = Config()
+    config.set_main_option("script_location", str(engine_module.MIGRATIONS))
+    assert ScriptDirectory.from_config(config).get_heads() == [engine_module.HEAD]
+
+
+def test_opening_again_changes_nothing(engine, accounts, home, database_url):
+    again = open_engine(database_url)
+    assert Accounts(again).home("home1").timezone == "Asia/Seoul"
+    with again.connect() as connection:
+        assert connection.execute(text("select version_num from alembic_version")).scalars().all() == [
+            engine_module.HEAD
+        ]
+    again.dispose()
+
+
+@pytest.mark.parametrize("url", ["sqlite:////nowhere/at/all/hub.sqlite", "nonsense://host/db"])
+def test_a_database_that_cannot_be_opened_is_unavailable_in_one_line(url):
+    with pytest.raises(StoreUnavailable) as raised:
+        open_engine(url)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_file_that_is_no_database_is_unavailable(tmp_path):
+    (tmp_path / "junk").write_text("this is not a database\n" * 100)
+    with pytest.raises(StoreUnavailable, match="not a database"):
+        open_engine(f"sqlite:///{tmp_path / 'junk'}")
+
+
+# Accounts.
+
+
+def test_the_operator_is_made_with_the_password(accounts):
+    accounts.ensure_operator(PASSWORD)
+    token = accounts.sign_in(username=OPERATOR, password=PASSWORD, now=NOW)
+    assert accounts.identify(token, now=NOW) == Caller(OPERATOR, OPERATOR, None)
+
+
+def test_a_changed_operator_password_ends_what_was_signed_in(accounts):
+    accounts.ensure_operator(PASSWORD)
+    token = accounts.sign_in(username=OPERATOR, password=PASSWORD, now=NOW)
+    accounts.ensure_operator("another password")
+    assert accounts.identify(token, now=NOW) is None
+    assert accounts.sign_in(username=OPERATOR, password=PASSWORD, now=NOW) is None
+    assert accounts.sign_in(username=OPERATOR, password="another password", now=NOW)
+
+
+def test_the_same_operator_password_leaves_everybody_signed_in(accounts):
+    accounts.ensure_operator(PASSWORD)
+    token = accounts.sign_in(username=OPERATOR, password=PASSWORD, now=NOW)
+    accounts.ensure_operator(PASSWORD)
+    assert accounts.identify(token, now=NOW) is not None
+
+
+def test_a_person_signs_in_and_out(accounts, minji):
+    token = accounts.sign_in(username="minji", password=PASSWORD, now=NOW)
+    assert accounts.identify(token, now=NOW) == Caller("minji", PERSON, "minji")
+    other = accounts.issue("minji", now=NOW)
+    accounts.sign_out(token)
+    assert accounts.identify(token, now=NOW) is None
+    assert accounts.identify(other, now=NOW) is not None
+    accounts.sign_out(token)
+
+
+@pytest.mark.parametrize(("username", "password"), [("minji", "wrong password"), ("minji", ""), ("nobody", PASSWORD)])
+def test_wrong_names_and_passwords_are_not_let_in(accounts, minji, username, password):
+    assert accounts.sign_in(username=username, password=password, now=NOW) is None
+
+
+def test_a_token_is_good_for_its_life_and_no_longer(accounts, minji):
+    token = accounts.sign_in(username="minji", password=PASSWORD, now=NOW)
+    assert accounts.identify(token, now=NOW + TOKEN_LIFE) is not None
+    assert accounts.identify(token, now=NOW + TOKEN_LIFE + 1) is None
+
+
+def test_expired_tokens_are_swept_when_somebody_signs_in(accounts, minji, engine):
+    accounts.issue("minji", now=NOW)
+    accounts.issue("minji", now=NOW + TOKEN_LIFE + 1)
+    with engine.connect() as connection:
+        assert connection.execute(text("select count(*) from token")).scalar() == 1
+
+
+@pytest.mark.parametrize("token", ["", "nonsense", token_hash("x"), "x" * 10_000, "ключ"])
+def test_what_is_no_token_is_nobody_s(accounts, token):
+    assert accounts.identify(token, now=NOW) is None
+
+
+def test_homes_and_people_are_read_back(accounts, minji):
+    assert accounts.person("minji").birth_year == 1980
+    assert [home.id for home in accounts.homes()] == ["home1"]
+    assert [person.id for person in accounts.people()] == ["minji"]
+
+
+def test_what_is_there_already_is_a_conflict(accounts, minji):
+    with pytest.raises(Conflict):
+        accounts.add_home(home_id="home1", name="Again", timezone="UTC", now=NOW)
+    with pytest.raises(Conflict):
+        accounts.add_person(_person("minji", username="other"), now=NOW)
+    assert accounts.home("home1").name == "Home"
+
+
+def test_a_taken_user_name_leaves_no_half_of_a_person(accounts, minji):
+    with pytest.raises(Conflict):
+        accounts.add_person(_person("joon", username="minji"), now=NOW)
+    with pytest.raises(NotFound):
+        accounts.person("joon")
+    assert accounts.sign_in(username="minji", password=PASSWORD, now=NOW)
+
+
+def test_nobody_takes_the_operator_s_name(accounts, home):
+    accounts.ensure_operator(PASSWORD)
+    with pytest.raises(Conflict):
+        accounts.add_person(_person("mallory", username=OPERATOR), now=NOW)
+
+
+def test_what_is_not_there_is_not_found(accounts):
+    with pytest.raises(NotFound):
+        accounts.home("home9")
+    with pytest.raises(NotFound):
+        accounts.person("nobody")
+    with pytest.raises(NotFound):
+        accounts.add_person(_person("minji", home="home9"), now=NOW)
+
+
+def test_secrets_are_kept_as_hashes_only(accounts, fleet, minji, engine, tmp_path):
+    if engine.dialect.name != "sqlite":
+        pytest.skip("looks into the file of SQLite")
+    accounts.ensure_operator("operator password")
+    secrets = [PASSWORD, "operator password", _register(fleet)[1], fleet.rotate("watch1")]
+    secrets.append(accounts.sign_in(username="minji", password=PASSWORD, now=NOW))
+    kept = b"".join(path.read_bytes() for path in tmp_path.glob("hub.sqlite*"))
+    assert b"minji" in kept
+    assert token_hash(secrets[-1]).encode() in kept
+    assert not [secret for secret in secrets if secret.encode() in kept]
+
+
+# Fleet.
+
+
+def test_a_device_signs_in_with_the_token_it_was_given(fleet, home):
+    device, token = _register(fleet)
+    assert (device.id, device.home_id, device.acquired_on) == ("watch1", "home1", "2026-01-02")
+    assert fleet.credential("watch1") == Credential("home1", "watch1", token_hash(token))
+    assert fleet.credential("watch9") is None
+
+
+def test_a_rotated_token_replaces_the_old_and_a_revoked_one_has_no_successor(fleet, home):
+    _, old = _register(fleet)
+    new = fleet.rotate("watch1")
+    assert new != old
+    assert fleet.credential("watch1").token_hash == token_hash(new)
+    fleet.revoke("watch1")
+    assert fleet.credential("watch1").token_hash is None
+
+
+def test_registering_wants_a_home_and_an_owner_that_exist(fleet, minji):
+    with pytest.raises(NotFound, match="home9"):
+        _register(fleet, home="home9")
+    with pytest.raises(NotFound, match="nobody"):
+        _register(fleet, owner="nobody")
+    assert fleet.devices() == []
+
+
+def test_a_second_registration_is_a_conflict_and_changes_nothing(fleet, minji):
+    _, token = _register(fleet)
+    with pytest.raises(Conflict):
+        _register(fleet, owner="minji")
+    assert fleet.credential("watch1").token_hash == token_hash(token)
+    assert fleet.ownerships() == []
+
+
+def test_an_owner_owns_from_the_beginning(fleet, minji):
+    _register(fleet, owner="minji")
+    [ownership] = fleet.ownerships()
+    assert (ownership.device_id, ownership.person_id, ownership.since, ownership.until) == ("watch1", "minji", 0, None)
+
+
+def test_unknown_devices_are_not_found(fleet):
+    for ask in (fleet.device, fleet.rotate, fleet.revoke):
+        with pytest.raises(NotFound):
+            ask("watch9")
+
+
+def test_a_client_id_belongs_to_the_device_of_that_name_or_to_who_used_it(fleet, home):
+    _register(fleet, "watch1")
+    _register(fleet, "watch2")
+    assert fleet.holders("watch2") == {"watch2": "watch2"}
+    assert fleet.holders("fresh") == {}
+    fleet.remember_client_id(client_id="phone", device_id="watch1", now=NOW)
+    assert fleet.holders("phone") == {"phone": "watch1"}
+    _register(fleet, "phone")
+    assert fleet.holders("phone") == {"phone": "phone"}
+
+
+def test_the_newest_client_ids_of_a_device_are_remembered(fleet, home):
+    _register(fleet, "watch1")
+    _register(fleet, "watch2")
+    fleet.remember_client_id(client_id="other", device_id="watch2", now=NOW)
+    for n in range(CLIENT_IDS_KEPT + 3):
+        fleet.remember_client_id(client_id=f"id{n}", device_id="watch1", now=NOW + n)
+    known = [n for n in range(CLIENT_IDS_KEPT + 3) if fleet.holders(f"id{n}")]
+    assert known == list(range(3, CLIENT_IDS_KEPT + 3))
+    assert fleet.holders("other") == {"other": "watch2"}
+
+
+# Ledger.
+
+
+def test_a_turn_taken_again_adds_nothing(ledger, watch):
+    turn = Turn(decisions=[_decision()], commands=[(_command(), "d1")])
+    first, again = ledger.commit(turn, now=NOW), ledger.commit(turn, now=NOW + 50)
+    assert (first.decisions, first.commands) == ([_decision()], [_command()])
+    assert (again.decisions, again.commands, again.moved) == ([], [], [])
+    assert len(ledger.decisions(["minji"], limit=10)) == 1
+    assert ledger.command("watch1", "c1").created_at == NOW
+    assert ledger.command("watch1", "c1").decision_id == "d1"
+
+
+def test_of_a_turn_in_which_something_is_new_only_that_is(ledger, watch):
+    ledger.commit(Turn(decisions=[_decision("d1")], commands=[(_command("c1"), "d1")]), now=NOW)
+    turn = Turn([_decision("d1"), _decision("d2")], [(_command("c1"), "d1"), (_command("c2"), "d2")])
+    recorded = ledger.commit(turn, now=NOW)
+    assert [each.id for each in recorded.decisions] == ["d2"]
+    assert [each.id for each in recorded.commands] == ["c2"]
+
+
+def test_what_stands_twice_in_a_turn_is_new_once(ledger, watch):
+    recorded = ledger.commit(Turn([_decision()] * 2, [(_command(), "d1")] * 2), now=NOW)
+    assert (len(recorded.decisions), len(recorded.commands)) == (1, 1)
+
+
+def test_an_empty_turn_is_nothing(ledger):
+    assert not Turn()
+    assert Turn(decisions=[_decision()])
+    assert ledger.commit(Turn(), now=NOW).decisions == []
+
+
+def test_a_turn_is_kept_whole_or_not_at_all(ledger, watch):
+    turn = Turn(decisions=[_decision()], commands=[(_command(device="watch9"), "d1")], refusals=[_refusal(1)])
+    with pytest.raises(StoreUnavailable):
+        ledger.commit(turn, now=NOW)
+    assert ledger.decisions(["minji"], limit=10) == []
+    assert ledger.quarantined(limit=10) == []
+
+
+def test_decisions_are_read_newest_first_by_scope_and_page(ledger):
+    decided = [_decision(f"d{n}", at=NOW + n // 2) for n in range(5)] + [_decision("other", scope="joon")]
+    ledger.commit(Turn(decisions=decided), now=NOW)
+    told, before = [], None
+    while page := ledger.decisions(["minji"], limit=2, before=before):
+        told += [row.id for row in page]
+        before = (page[-1].observed_at, page[-1].id)
+    assert told == ["d4", "d3", "d2", "d1", "d0"]
+    row = ledger.decisions(["joon"], limit=1)[0]
+    assert row.because == {"en": "so", "ko": "그래서"}
+    assert row.clause["held"] == 10_000
+
+
+def test_a_command_goes_its_way(ledger, watch):
+    assert ledger.queue(_command(), now=NOW)
+    assert not ledger.queue(_command(), now=NOW + 1)
+    assert ledger.command("watch1", "c1").status == Status.QUEUED
+    assert ledger.advance("c1", Status.SENT, now=NOW + 2).sent_at == NOW + 2
+    for n, status in enumerate((Status.ACCEPTED, Status.DONE)):
+        [moved] = ledger.commit(Turn(results=[Result("watch1", "c1", status)]), now=NOW + 10 + n).moved
+        assert (moved.status, moved.updated_at) == (status, NOW + 10 + n)
+    assert ledger.open_commands() == 0
+
+
+def test_a_command_never_goes_back(ledger, watch):
+    ledger.queue(_command(), now=NOW)
+    ledger.commit(Turn(results=[Result("watch1", "c1", Status.FAILED, "jammed")]), now=NOW + 1)
+    later = [Result("watch1", "c1", status) for status in (Status.ACCEPTED, Status.DONE, Status.FAILED)]
+    assert ledger.commit(Turn(results=later), now=NOW + 2).moved == []
+    assert ledger.advance("c1", Status.SENT, now=NOW + 3) is None
+    row = ledger.command("watch1", "c1")
+    assert (row.status, row.reason, row.updated_at, row.sent_at) == ("failed", "jammed", NOW + 1, None)
+
+
+def test_several_answers_of_one_turn_are_told_one_by_one(ledger, watch):
+    ledger.queue(_command(), now=NOW)
+    answers = [Result("watch1", "c1", Status.ACCEPTED), Result("watch1", "c1", Status.DONE)]
+    assert [row.status for row in ledger.commit(Turn(results=answers), now=NOW).moved] == ["accepted", "done"]
+
+
+def test_a_device_answers_only_for_its_own_commands(ledger, fleet, watch):
+    _register(fleet, "watch2")
+    ledger.queue(_command(), now=NOW)
+    results = [Result("watch2", "c1", Status.DONE), Result("watch1", "c9", Status.DONE)]
+    assert ledger.commit(Turn(results=results), now=NOW).moved == []
+    assert ledger.command("watch1", "c1").status == "queued"
+
+
+def test_a_command_is_found_under_its_own_device_only(ledger, watch):
+    ledger.queue(_command(), now=NOW)
+    for device, id_ in (("watch2", "c1"), ("watch1", "c2")):
+        with pytest.raises(NotFound):
+            ledger.command(device, id_)
+    assert ledger.advance("c9", Status.SENT, now=NOW) is None
+
+
+def test_what_is_not_delivered_in_time_expires(ledger, watch):
+    for id_, expires_at in (("due", NOW), ("accepted", NOW), ("sent", NOW - 1), ("later", NOW + 1)):
+        ledger.queue(_command(id_, expires_at=expires_at), now=NOW - 10)
+    ledger.advance("sent", Status.SENT, now=NOW - 5)
+    ledger.advance("accepted", Status.ACCEPTED, now=NOW - 5)
+    expired = ledger.expire(now=NOW)
+    assert {row.id for row in expired} == {"due", "sent"}
+    assert {(row.status, row.updated_at) for row in expired} == {(Status.EXPIRED, NOW)}
+    assert ledger.command("watch1", "due").status == "expired"
+    assert ledger.command("watch1", "accepted").status == "accepted"
+    assert ledger.expire(now=NOW) == []
+    assert ledger.open_commands() == 2
+
+
+def test_undelivered_are_queued_and_if_asked_for_sent_long_ago(ledger, fleet, watch):
+    _register(fleet, "watch2")
+    for n, id_ in enumerate(("sent", "queued", "done", "fresh")):
+        ledger.queue(_command(id_), now=NOW + n)
+    ledger.queue(_command("other", device="watch2"), now=NOW + 9)
+    ledger.advance("sent", Status.SENT, now=NOW + 10)
+    ledger.advance("fresh", Status.SENT, now=NOW + 20)
+    ledger.advance("done", Status.DONE, now=NOW + 10)
+    assert [each.id for each in ledger.undelivered()] == ["queued", "other"]
+    assert ledger.undelivered("watch1") == [_command("queued")]
+    assert [each.id for each in ledger.undelivered(sent_before=NOW + 20)] == ["sent", "queued", "other"]
+
+
+def test_commands_of_a_device_are_read_newest_first_and_paged(ledger, watch):
+    for n in range(5):
+        ledger.queue(_command(f"c{n}"), now=NOW + n // 2)
+    told, before = [], None
+    while page := ledger.commands("watch1", limit=2, before=before):
+        told += [row.id for row in page]
+        before = (page[-1].created_at, page[-1].id)
+    assert told == ["c4", "c3", "c2", "c1", "c0"]
+
+
+def test_quarantine_is_read_newest_first_filtered_and_paged(ledger):
+    rows = [_refusal(n, kind="access" if n % 3 == 0 else "value", device=f"watch{n % 2}") for n in range(7)]
+    ledger.record_refusals(rows)
+    told, before = [], None
+    while page := ledger.quarantined(limit=3, before=before):
+        told += [row.reason for row in page]
+        before = page[-1].id
+    assert told == ["r6", "r5", "r4", "r3", "r2", "r1", "r0"]
+    assert [row.reason for row in ledger.quarantined(limit=9, kind="access")] == ["r6", "r3", "r0"]
+    assert [row.reason for row in ledger.quarantined(limit=9, device="watch1", kind="access")] == ["r3"]
+
+
+@pytest.mark.parametrize("excerpt", ["", "한글 🙂", "\\xff", "\x00\x01", "'; drop table quarantine; --", "x" * 10_000])
+def test_whatever_was_refused_can_be_kept(ledger, excerpt):
+    ledger.record_refusals([_refusal(1).model_copy(update={"excerpt": excerpt})])
+    assert [row.excerpt for row in ledger.quarantined(limit=5)] == [excerpt]
+
+
+def test_only_the_newest_refusals_are_kept(ledger, monkeypatch):
+    monkeypatch.setattr(ledger_module, "QUARANTINE_KEPT", 3)
+    ledger.trim_quarantine()
+    ledger.record_refusals([_refusal(n) for n in range(5)])
+    ledger.trim_quarantine()
+    assert [row.reason for row in ledger.quarantined(limit=9)] == ["r4", "r3", "r2"]
+
+
+def test_the_last_snapshot_is_the_one_kept(ledger):
+    assert ledger.snapshot() is None
+    ledger.save_snapshot(seq=5, state=b"\x00one")
+    ledger.save_snapshot(seq=2**40, state=b"\xfftwo")
+    assert ledger.snapshot() == (2**40, b"\xfftwo")
