@@ -13,6 +13,7 @@ from sqlmodel import SQLModel
 from devices.access import Credential, token_hash
 from devices.command import Command, Result, Status
 from devices.errors import Conflict, NotFound, StoreUnavailable
+from hub.arrivals import Arrival
 from hub.store import engine as engine_module
 from hub.store import ledger as ledger_module
 from hub.store.accounts import OPERATOR, PERSON, TOKEN_LIFE, Accounts, Caller, NewPerson
@@ -456,9 +457,9 @@ def test_whatever_was_refused_can_be_kept(ledger, excerpt):
 
 def test_only_the_newest_refusals_are_kept(ledger, monkeypatch):
     monkeypatch.setattr(ledger_module, "QUARANTINE_KEPT", 3)
-    ledger.trim_quarantine()
+    ledger.trim()
     ledger.record_refusals([_refusal(n) for n in range(5)])
-    ledger.trim_quarantine()
+    ledger.trim()
     assert [row.reason for row in ledger.quarantined(limit=9)] == ["r4", "r3", "r2"]
 
 
@@ -467,3 +468,13 @@ def test_the_last_snapshot_is_the_one_kept(ledger):
     ledger.save_snapshot(seq=5, state=b"\x00one")
     ledger.save_snapshot(seq=2**40, state=b"\xfftwo")
     assert ledger.snapshot() == (2**40, b"\xfftwo")
+
+
+def test_the_newest_stamps_are_kept_and_read_oldest_first(ledger, monkeypatch):
+    monkeypatch.setattr(ledger_module, "ARRIVALS_KEPT", 3)
+    stamps = [Arrival(f"{n:032x}", n, NOW + n) for n in range(5)]
+    ledger.record_arrivals(stamps[:2])
+    assert ledger.arrivals() == stamps[:2]
+    ledger.record_arrivals(stamps[2:])
+    ledger.trim()
+    assert ledger.arrivals() == stamps[2:]
