@@ -24,6 +24,8 @@ EARLIEST: Instant = 946_684_800_000
 EXCERPT_LIMIT = 200
 REJECTS_LIMIT = 20
 """So many rejects of one message are told apart; the rest are counted in a last one."""
+NUMBER_LIMIT = 2**53
+"""Whole numbers up to here are the same for every reader of JSON."""
 _SENML_RELATIVE = 2**28
 """RFC 8428, 4.5.3: a time below this is relative to now."""
 
@@ -84,7 +86,7 @@ def event(payload: bytes, *, source: str, model: Model, received_at: Instant) ->
     spec = model.events.get(type_)
     if spec is None:
         return Reject("unknown_event", f"{model.id} has no event of this type", _short(type_))
-    if not 0 < len(id_) <= 128:
+    if not 0 < len(id_) <= 128 or "\0" in id_:
         return Reject("shape", "an event id has 1 to 128 characters", _short(id_))
     if reason := time_refusal(ts, received_at):
         return Reject("time", reason, _short(ts))
@@ -104,7 +106,7 @@ def result(payload: bytes, *, source: str) -> Result | Reject:
         case {"id": str(id_), "status": "accepted" | "done" | "failed" as status, **rest} if rest.keys() <= {"reason"}:
             reason = rest.get("reason")
             if reason is None or isinstance(reason, str):
-                return Result(source, id_, Status(status), None if reason is None else reason[:EXCERPT_LIMIT])
+                return Result(source, id_, Status(status), None if reason is None else _short(reason))
     return Reject("shape", "a result is {id, status: accepted | done | failed, reason}", _excerpt(payload))
 
 
@@ -137,7 +139,10 @@ def _collect(readings: list[tuple[Any, dict[str, Any]]], *, source: str, model: 
     metrics, append, latest = model.metrics, samples.append, received_at + AHEAD_LIMIT
     for ts, values in readings:
         if type(ts) is not int or not EARLIEST <= ts <= latest:
-            rejects.add("time", time_refusal(ts, received_at) or "", ts)
+            if isinstance(ts, Misshapen):
+                rejects.add("shape", "each part of a batch is {ts, values}", ts.part)
+            else:
+                rejects.add("time", time_refusal(ts, received_at) or "", ts)
             continue
         for name, value in values.items():
             metric = metrics.get(name)
@@ -231,7 +236,7 @@ _readings = msgspec.json.Decoder(list[_Reading])
 
 def _batch(payload: bytes) -> list[tuple[Any, dict[str, Any]]] | None:
     """Read a batch, if it is one; where only its shape is wrong, say so."""
-    if not payload.startswith(b"[") or len(payload) > SIZE_LIMIT:
+    if payload.lstrip(b" \t\r\n")[:1] != b"[" or len(payload) > SIZE_LIMIT:
         return None
     try:
         readings = [(reading.ts, reading.values) for reading in _readings.decode(payload)]
@@ -244,15 +249,24 @@ def _batch(payload: bytes) -> list[tuple[Any, dict[str, Any]]] | None:
 
 
 def _loose_batch(payload: bytes) -> list[tuple[Any, dict[str, Any]]] | None:
-    """A batch in which a time is not a whole number can still hold good readings."""
+    """A batch in which some part is not what it must be can still hold good readings; such a part has no time."""
     tree = _read(payload)
-    if not (isinstance(tree, list) and tree and isinstance(tree[0], dict) and tree[0].keys() & {"ts", "values"}):
+    if not (isinstance(tree, list) and any(isinstance(each, dict) and each.keys() & {"ts", "values"} for each in tree)):
         return None
     _refuse_repeated_keys(payload, _count_keys(tree))
-    for each in tree:
-        if not isinstance(each, dict) or each.keys() != {"ts", "values"} or not isinstance(each["values"], dict):
-            raise Unreadable("shape", "each part of a batch is {ts, values}", payload)
-    return [(each["ts"], each["values"]) for each in tree]
+    return [_loose_reading(each) for each in tree]
+
+
+def _loose_reading(part: Any) -> tuple[Any, dict[str, Any]]:
+    if isinstance(part, dict) and part.keys() == {"ts", "values"} and isinstance(part["values"], dict):
+        return part["ts"], part["values"]
+    return Misshapen(part), {}
+
+
+class Misshapen(NamedTuple):
+    """Stands where the time of a reading should be: the part is no reading at all."""
+
+    part: Any
 
 
 def _fields_refusal(fields: Any, specs: Mapping[str, str]) -> str | None:
@@ -264,6 +278,8 @@ def _fields_refusal(fields: Any, specs: Mapping[str, str]) -> str | None:
             return f"no field {name[:40]!r}"
         if not isinstance(value, kinds[specs[name]]) or (isinstance(value, bool) and specs[name] != "boolean"):
             return f"{name} is not a {specs[name]}"
+        if isinstance(value, int) and abs(value) > NUMBER_LIMIT:
+            return f"{name} is too large"
     return None
 
 
@@ -311,9 +327,11 @@ def _senml_name(base: str, name: str, model: Model) -> str:
 def _senml_value(record: dict[str, Any], base: dict[str, Any], metric: Metric | None) -> Any:
     if "v" not in record:
         return record.get("vs", record.get("vb"))
+    if isinstance(record["v"], bool) or isinstance(base.get("bv"), bool):
+        raise TypeError("v and bv are numbers")
     value = record["v"] + base["bv"] if "bv" in base else record["v"]
     unit = record.get("u", base.get("bu"))
-    if unit is None or metric is None or isinstance(value, bool) or not metric.numeric:
+    if unit is None or metric is None or not metric.numeric:
         return value
     factor = units.factor(str(unit), metric.spec.unit)
     if factor is None:
@@ -322,7 +340,7 @@ def _senml_value(record: dict[str, Any], base: dict[str, Any], metric: Metric | 
 
 
 def _excerpt(payload: bytes) -> str:
-    return payload[:EXCERPT_LIMIT].decode("utf-8", "backslashreplace")
+    return payload[:EXCERPT_LIMIT].decode("utf-8", "backslashreplace").replace("\0", "\\0")
 
 
 def _short(part: Any) -> str:
@@ -330,4 +348,5 @@ def _short(part: Any) -> str:
         text = part if isinstance(part, str) else repr(part)
     except (ValueError, RecursionError):
         text = f"a {type(part).__name__} too large to write down"
+    text = text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\0")
     return text if len(text) <= EXCERPT_LIMIT else text[: EXCERPT_LIMIT - 1] + "…"

@@ -36,21 +36,39 @@ def parse(text: str, *, file: str) -> tuple[Any, Lines]:
     lines: Lines = {}
     faults: list[Fault] = []
     try:
-        for token in yaml.scan(text, Loader=yaml.SafeLoader):
-            if isinstance(token, yaml.AliasToken):
-                line = token.start_mark.line + 1
-                raise ModelInvalid([Fault(file=file, line=line, path="", reason="aliases are not allowed")])
+        _look_ahead(text, file)
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         tree = _plain(node, (), lines, faults, file) if node is not None else None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
         raise ModelInvalid([Fault(file=file, line=line, path="", reason=str(error.problem))]) from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, RecursionError) as error:
         raise ModelInvalid([Fault(file=file, line=1, path="", reason=str(error))]) from error
     if faults:
         raise ModelInvalid(faults)
     return tree, lines
+
+
+def _look_ahead(text: str, file: str) -> None:
+    """Refuse aliases, of which bombs are made, and nesting that nobody writes by hand, before anything is built."""
+    depth = 0
+    for token in yaml.scan(text, Loader=yaml.SafeLoader):
+        line = token.start_mark.line + 1
+        if isinstance(token, yaml.AliasToken):
+            raise ModelInvalid([Fault(file=file, line=line, path="", reason="aliases are not allowed")])
+        depth += isinstance(token, _OPENING) - isinstance(token, _CLOSING)
+        if depth > DEPTH_LIMIT:
+            raise ModelInvalid([Fault(file=file, line=line, path="", reason=f"nested deeper than {DEPTH_LIMIT}")])
+
+
+_OPENING = (
+    yaml.FlowSequenceStartToken,
+    yaml.FlowMappingStartToken,
+    yaml.BlockSequenceStartToken,
+    yaml.BlockMappingStartToken,
+)
+_CLOSING = (yaml.FlowSequenceEndToken, yaml.FlowMappingEndToken, yaml.BlockEndToken)
 
 
 def fault_at(lines: Lines, path: Path, *, file: str, reason: str) -> Fault:
@@ -67,15 +85,17 @@ def _fault(error: Any, lines: Lines, file: str) -> Fault:
 
 def _plain(node: yaml.Node, path: Path, lines: Lines, faults: list[Fault], file: str) -> Any:
     lines[path] = node.start_mark.line + 1
-    if len(path) > DEPTH_LIMIT:
-        raise ModelInvalid([fault_at(lines, path, file=file, reason=f"nested deeper than {DEPTH_LIMIT}")])
     match node:
         case yaml.MappingNode():
             return _mapping(node, path, lines, faults, file)
         case yaml.SequenceNode():
             return [_plain(each, (*path, i), lines, faults, file) for i, each in enumerate(node.value)]
         case _:
-            return yaml.SafeLoader("").construct_object(node)
+            try:
+                return yaml.SafeLoader("").construct_object(node)
+            except (ValueError, KeyError, AttributeError, OverflowError, yaml.YAMLError):
+                faults.append(fault_at(lines, path, file=file, reason=f"{str(node.value)[:40]!r} cannot be read"))
+                return None
 
 
 def _mapping(node: yaml.MappingNode, path: Path, lines: Lines, faults: list[Fault], file: str) -> dict[str, Any]:

@@ -101,6 +101,13 @@ class ArgSpec(_Part):
     range: tuple[float, float] | None = None
     required: bool = True
 
+    @field_validator("range")
+    @classmethod
+    def _rising(cls, given: tuple[float, float] | None) -> tuple[float, float] | None:
+        if given is not None and (not given[0] <= given[1] or not all(map(math.isfinite, given))):
+            raise ValueError("a range is [low, high] with low <= high, both finite")
+        return given
+
 
 class CommandSpec(_Part):
     """Something the device can be asked to do."""
@@ -112,7 +119,7 @@ class CommandSpec(_Part):
 class _ModelFile(_Part):
     id: str
     title: Title
-    role: str = Field(pattern=r"[a-z][a-z0-9_]{0,30}")
+    role: str = Field(pattern=r"^[a-z][a-z0-9_]{0,30}$")
     belongs_to: Literal["person", "home"]
     metrics: dict[Annotated[str, Field(pattern=f"^{METRIC_PATTERN}$")], MetricSpec]
     events: dict[Annotated[str, Field(pattern=f"^{EVENT_PATTERN}$")], EventSpec] = {}

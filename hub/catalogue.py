@@ -23,7 +23,7 @@ def load_models(directory: Path = MODELS) -> dict[str, Model]:
     faults: list[Fault] = []
     for path in sorted(directory.glob("*.yaml")):
         try:
-            read = model.parse(path.read_text(encoding="utf-8", errors="replace"), file=path.name)
+            read = model.parse(_text(path), file=path.name)
         except ModelInvalid as error:
             faults += error.faults
             continue
@@ -40,7 +40,7 @@ def load_rules(models: dict[str, Model], directory: Path = PACKS) -> list[Progra
     faults: list[Fault] = []
     for path in sorted(directory.glob("*.yaml")):
         try:
-            rule = language.read(path.read_text(encoding="utf-8", errors="replace"), file=path.name)
+            rule = language.read(_text(path), file=path.name)
         except ModelInvalid as error:
             faults += error.faults
             continue
@@ -53,6 +53,14 @@ def load_rules(models: dict[str, Model], directory: Path = PACKS) -> list[Progra
     if faults:
         raise ModelInvalid(faults)
     return programs
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        line = path.read_bytes()[: error.start].count(b"\n") + 1
+        raise ModelInvalid([Fault(file=path.name, line=line, path="", reason="not UTF-8")]) from error
 
 
 def _clashes(read: Model, models: dict[str, Model]) -> list[tuple[str, str]]:

@@ -21,7 +21,8 @@ def private_directory(path: Path) -> Path:
 def write_private(path: Path, text: str) -> None:
     """Write a file that only its owner can read; at no moment is half of it there."""
     fresh = path.with_name(path.name + ".new")
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, FILE_MODE)
+    fresh.unlink(missing_ok=True)
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE)
     with os.fdopen(descriptor, "w") as file:
         file.write(text)
         file.flush()

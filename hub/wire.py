@@ -54,6 +54,8 @@ def split(stream: bytes, *, session: int, received_at: Instant) -> Split:
         first, length, start = stream[position], stream[position + 1], position + 2
         if length & 128:
             found = _long_length(stream, position + 1)
+            if found is None and size - position > _LENGTH_BYTES:
+                return Split(messages, bytes(packets) + stream[position:], b"")  # not MQTT: paho says so, and closes
             if found is None:
                 break
             length, start = found
@@ -62,7 +64,7 @@ def split(stream: bytes, *, session: int, received_at: Instant) -> Split:
             break
         qos = first >> 1 & 3
         body = start + 2 + (stream[start] << 8 | stream[start + 1]) if length >= 2 else size
-        if first & _TYPE == _PUBLISH and qos < 2 and body + 2 * qos <= end:
+        if first & _TYPE == _PUBLISH and qos < 2 and length >= 2 and body + 2 * qos <= end:
             topic = stream[start + 2 : body].decode("utf-8", "replace")
             mid = stream[body] << 8 | stream[body + 1] if qos else 0
             payload = stream[body + 2 * qos : end]

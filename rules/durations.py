@@ -18,10 +18,10 @@ def parse(text: Any) -> int:
     """Milliseconds. Raises `ValueError` with what is wrong."""
     if not isinstance(text, str) or (match := _DURATION.fullmatch(text)) is None:
         raise ValueError("a duration is a number with ms, s, m, h or d behind it, like 10s")
-    milliseconds = round(float(match[1]) * _UNITS[match[2]])
+    milliseconds = float(match[1]) * _UNITS[match[2]]
     if milliseconds > LIMIT:
         raise ValueError("a duration may be 400 days at most")
-    return milliseconds
+    return round(milliseconds)
 
 
 Duration = Annotated[int, BeforeValidator(parse)]

@@ -16,11 +16,9 @@ import msgspec
 
 from devices.sample import DAY, Event, Instant, Sample
 from rules.decision import Clause, Decision
-from rules.language import Action
+from rules.language import CLEAR, Action
 from rules.program import Limits, Program
 from rules.subject import Subject
-
-CLEAR = "clear"
 
 
 class Phase(StrEnum):
@@ -199,7 +197,13 @@ class Engine:
             for program, cells in listening:
                 cell = cells.get(subject.id)
                 at = change.observed_at
-                if cell is not None and cell.touched_at < at < cell.calm_until and change.value <= cell.calm_below:  # type: ignore[operator]
+                value = change.value
+                if (
+                    cell is not None
+                    and cell.touched_at < at < cell.calm_until
+                    and not isinstance(value, str)
+                    and value <= cell.calm_below
+                ):
                     cell.touched_at = at
                     continue
                 decisions += _step_cell(program, cells, change, subject=subject, now=now)

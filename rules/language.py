@@ -5,10 +5,12 @@ So far a rule is a threshold with hysteresis that must hold for a while, a ladde
 
 from __future__ import annotations
 
+import math
 import re
+import string
 from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from devices import located
 from rules.durations import Duration
@@ -24,6 +26,8 @@ class Term(NamedTuple):
 
 
 def _term(written: Any) -> Any:
+    if isinstance(written, float) and not math.isfinite(written):
+        raise ValueError("a limit is a finite number")
     if isinstance(written, (int, float)) and not isinstance(written, bool):
         return Term(None, float(written))
     if isinstance(written, str) and (match := _TERM.fullmatch(written)):
@@ -31,6 +35,11 @@ def _term(written: Any) -> Any:
         return Term(match[1], -offset if match[2] == "-" else offset)
     raise ValueError("a limit is a number, or an input like $limit or $limit - 5")
 
+
+CLEAR = "clear"
+"""The level of the decision that ends an episode."""
+FILLED = {"value": ("", ".0f", ".1f"), "limit": ("", ".0f", ".1f"), "held": ("",)}
+"""What the words of a reason may fill in, and how it may be printed."""
 
 Limit = Annotated[Term, BeforeValidator(_term)]
 
@@ -101,8 +110,15 @@ class Rung(_Part):
     """A step of the ladder: what to do once the rule has been firing for `after`."""
 
     after: Duration
-    level: str
+    level: Annotated[str, Field(pattern=r"^[a-z][a-z_]{0,30}$")]
     then: Action
+
+    @field_validator("level")
+    @classmethod
+    def _not_the_end(cls, level: str) -> str:
+        if level == CLEAR:
+            raise ValueError(f"{CLEAR} is the end of an episode, not a step of it")
+        return level
 
 
 class Clear(_Part):
@@ -137,8 +153,17 @@ class Case(_Part):
     """A test that travels with its rule."""
 
     name: str
-    given: list[Given]
+    given: list[Given] = Field(min_length=1)
     expect: list[Expected]
+
+
+def _spoken(text: Text) -> Text:
+    """Check what a reason fills in: these names, printed as they are or as whole numbers."""
+    for words in (text.en, text.ko):
+        for _, name, form, conversion in string.Formatter().parse(words):
+            if name is not None and (name not in FILLED or form not in FILLED[name] or conversion):
+                raise ValueError(f"may fill in {', '.join(f'{{{name}}}' for name in FILLED)}, not {{{name}}} like this")
+    return text
 
 
 class Rule(_Part):
@@ -153,7 +178,7 @@ class Rule(_Part):
     escalate: list[Rung] = Field(min_length=1)
     clear: Clear | None = None
     limits: Limits = Limits()
-    because: Words
+    because: Annotated[Words, AfterValidator(_spoken)]
     tests: list[Case] = []
 
     @model_validator(mode="after")
@@ -161,10 +186,18 @@ class Rule(_Part):
         for term in (self.when.above, self.when.clear_below):
             if term is not None and term.input is not None and term.input not in self.inputs:
                 raise ValueError(f"${term.input} is not among the inputs")
+        for case in self.tests:
+            for stretch in case.given:
+                if not _is_number((stretch.model_extra or {}).get(self.when.metric)):
+                    raise ValueError(f"test {case.name!r}: each given wants a number for {self.when.metric}")
         steps = [rung.after for rung in self.escalate]
         if steps != sorted(steps):
             raise ValueError("the steps of escalate must come in order of time")
         return self
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def read(text: str, *, file: str) -> Rule:

@@ -69,8 +69,11 @@ def compile_rule(rule: Rule) -> Program:
 def contradictions(rule: Rule, models: dict[str, Model]) -> list[str]:
     """What a rule asks for that no device model has: an unknown metric, role, command or argument."""
     wrong = []
-    if not any(rule.when.metric in model.metrics for model in models.values()):
+    metrics = [model.metrics[rule.when.metric] for model in models.values() if rule.when.metric in model.metrics]
+    if not metrics:
         wrong.append(f"when.metric: no device model has {rule.when.metric!r}")
+    elif not all(metric.numeric for metric in metrics):
+        wrong.append(f"when.metric: {rule.when.metric!r} is a state; a threshold wants a number")
     actions = [rung.then for rung in rule.escalate] + ([rule.clear.then] if rule.clear else [])
     for action in actions:
         to, type_, args = action.command.to, action.command.type, action.command.args

@@ -83,12 +83,13 @@ def sentence(progressed: Progress, *, titles: dict[str, str], unit: str) -> dict
     change = progressed.change
     if change is None:
         en, ko = "There is not enough data for a comparison yet.", "아직 비교할 만큼 기록이 쌓이지 않았어요."
-    elif change.percent is None or abs(change.percent) < 1:
+    elif change.difference == 0 or (change.percent is not None and abs(change.percent) < 1):
         now = _figure(change.last.value, unit)
         en = f"{titles['en']} stayed about the same since {_month_en(change.first.month)}: {now}."
         ko = f"{titles['ko']}: {_month_ko(change.first.month)}부터 비슷하게 유지되고 있어요. 지금은 {now}."
     else:
-        up, size = change.difference > 0, f"{abs(change.percent):.0f} %"
+        up = change.difference > 0
+        size = _figure(abs(change.difference), unit) if change.percent is None else f"{abs(change.percent):.0f} %"
         numbers = f"{_figure(change.first.value, '')} → {_figure(change.last.value, unit)}"
         en = (
             f"{titles['en']} went {'up' if up else 'down'} by {size} since {_month_en(change.first.month)} ({numbers})."
@@ -104,8 +105,8 @@ def _figure(value: float, unit: str) -> str:
 
 
 def _month_en(month: str) -> str:
-    return f"{date.fromisoformat(month + '-01'):%B}"
+    return f"{date.fromisoformat(month + '-01'):%B %Y}"
 
 
 def _month_ko(month: str) -> str:
-    return f"{int(month[5:])}월"
+    return f"{month[:4]}년 {int(month[5:])}월"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from devices.sample import SECOND, Instant, Sample
-from rules.engine import CLEAR, State, step
-from rules.language import Case, Given, Rule
+from rules.engine import State, step
+from rules.language import CLEAR, Case, Given, Rule
 from rules.program import compile_rule
 from rules.subject import Subject
 

@@ -69,8 +69,8 @@ class Ledger:
         except SQLAlchemyError as error:
             raise StoreUnavailable(_reason(error)) from error
         return Recorded(
-            decisions=[each for each in turn.decisions if each.id in decided],
-            commands=[command for command, _ in turn.commands if command.id in queued],
+            decisions=list({each.id: each for each in turn.decisions if each.id in decided}.values()),
+            commands=list({command.id: command for command, _ in turn.commands if command.id in queued}.values()),
             moved=moved,
         )
 
@@ -194,6 +194,7 @@ class Ledger:
 
     def _add_new(self, session: Session, table: type[SQLModel], rows: list[dict[str, Any]]) -> list[str]:
         """Insert rows whose id is not there yet; their ids."""
+        rows = list({row["id"]: row for row in reversed(rows)}.values())[::-1]
         if not rows:
             return []
         dialect = postgresql if self._engine.dialect.name == "postgresql" else sqlite

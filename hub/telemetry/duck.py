@@ -56,13 +56,14 @@ class DuckStore:
         if self._broken:
             self._reopen()
         try:
-            fresh, advance = self._insert(changes)
+            places, advance = self._insert(changes)
         except duckdb.Error as error:
             self._broken = True
             raise StoreUnavailable(_reason(error)) from error
         self._marks.move(advance)
-        self._last_seq += len(changes)
-        return fresh
+        if len(places):
+            self._last_seq += int(places[-1]) + 1
+        return changes if len(places) == len(changes) else [changes[place] for place in places.tolist()]
 
     def last_seq(self) -> int:
         return self._last_seq
@@ -113,6 +114,7 @@ class DuckStore:
 
     def declare(self, source: str, zone: str) -> None:
         self._source(source)
+        self.roll()
         with self._writing() as cursor:
             cursor.execute("update sources set zone = ? where name = ? and zone <> ?", [zone, source, zone])
 
@@ -127,6 +129,7 @@ class DuckStore:
             return upto - rolled
 
     def prune(self, metric: str, before: Instant) -> int:
+        self.roll()
         with self._writing() as cursor:
             number = self._metrics.get(metric, -1)
             return _count(cursor.execute("delete from samples where metric = ? and observed_at < ?", [number, before]))
@@ -188,8 +191,8 @@ class DuckStore:
             self.close()
         self._open()
 
-    def _insert(self, changes: Sequence[Change]) -> tuple[Sequence[Change], Advance]:
-        """Insert what is new, in one transaction; that, and how far the marks go now that it is committed."""
+    def _insert(self, changes: Sequence[Change]) -> tuple[NDArray[np.int64], Advance]:
+        """Insert what is new, in one transaction; its places, and how far the marks go now that it is committed."""
         places = np.arange(len(changes), dtype=np.int64)
         if set(map(type, changes)) <= {Sample}:
             fresh, advance = self._insert_samples(cast(Sequence[Sample], changes), places)
@@ -199,9 +202,7 @@ class DuckStore:
             with _transaction(self._writer):
                 fresh, advance = self._insert_samples(samples, places[is_sample])
                 fresh = np.sort(np.append(fresh, self._insert_events(changes, places[~is_sample])))
-        if len(fresh) == len(changes):
-            return changes, advance
-        return [changes[place] for place in fresh.tolist()], advance
+        return fresh, advance
 
     def _insert_samples(
         self, samples: Sequence[Sample], places: NDArray[np.int64]

@@ -42,7 +42,7 @@ class Marks:
 
     def forget(self, source: int) -> None:
         """Nothing of this source is known any more."""
-        if source < len(self._at):
+        if 0 <= source < len(self._at):
             self._at[source] = _NEVER
 
     def compare(self, source: NDArray[np.int32], metric: NDArray[np.int16], observed_at: NDArray[np.int64]) -> Novelty:

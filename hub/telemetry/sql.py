@@ -78,7 +78,8 @@ case when before is null or (m.resets_daily and day_before <> day) or value < be
 MERGE_DAILY = f"""
 insert into daily
 select t.source, t.metric, day, count(*), sum(value), min(value), max(value),
-       min(observed_at), arg_min(value, observed_at), max(observed_at), arg_max(value, observed_at), sum({_GROWTH})
+       min(observed_at), arg_min(value, observed_at), max(observed_at), arg_max(value, observed_at),
+       sum(case when late then 0 else {_GROWTH} end)
 from tail t join metrics m on m.id = t.metric
 where value is not null
 group by t.source, t.metric, day
@@ -99,7 +100,9 @@ with disturbed as (select distinct source, metric from tail where late and value
 select distinct source, metric, day from (
   select source, metric, day from tail semi join disturbed using (source, metric)
   union all
-  select source, metric, day + 1 from tail where late and value is not null
+  select t.source, t.metric, (
+    select min(d.day) from daily d where d.source = t.source and d.metric = t.metric and d.day > t.day
+  ) from tail t where late and value is not null
 ) semi join daily using (source, metric, day)
 """
 COUNT_LATE_DAYS = "select count(*), min(day), max(day) from late_days"
@@ -118,7 +121,7 @@ rows as (
   from daily semi join touched using (source, metric)
   where last_at < $since group by source, metric
 ), grown as (
-  select o.source, o.metric, o.day, sum({_GROWTH}) as increase
+  select o.source, o.metric, o.day, sum({_GROWTH}) as increase, count(*) as n
   from (
     select o.* exclude (before, day_before),
            coalesce(o.before, b.before) as before, coalesce(o.day_before, b.day_before) as day_before
@@ -129,6 +132,7 @@ rows as (
 )
 update daily set increase = grown.increase from grown
 where daily.source = grown.source and daily.metric = grown.metric and daily.day = grown.day
+  and daily.n = grown.n  -- a day of which samples were pruned keeps what was counted when they were there
 """
 
 MERGE_LATEST = """
@@ -173,7 +177,7 @@ group by bucket having bucket > $after_at order by bucket limit $limit
 """
 
 DAYS = """
-select d.source, d.day, d.n, d.total, d.low, d.high, d.first, d.last, d.increase
+select distinct d.source, d.day, d.n, d.total, d.low, d.high, d.first, d.last, d.increase
 from daily d join incoming a on a.source = d.source and d.last_at >= a.since and d.first_at < a.until
 where d.metric = ? and d.day between ? and ?
 order by d.day, d.source

@@ -189,16 +189,25 @@ class Listener:
         self._lines = self._stream.__enter__().iter_lines()
         assert next(self._lines) == ": connected"
         self.last = last
+        self._passed: list[tuple[str | None, dict]] = []
 
     def next(self, kind: str) -> dict:
+        """The next happening of a kind; those of other kinds that come before it are kept for later."""
+        for place, (passed, body) in enumerate(self._passed):
+            if passed == kind:
+                del self._passed[place]
+                return body
         event = None
         for line in self._lines:
             if line.startswith("id: "):
                 self.last = line[4:]
             elif line.startswith("event: "):
                 event = line[7:]
-            elif line.startswith("data: ") and event == kind:
-                return json.loads(line[6:])
+            elif line.startswith("data: "):
+                body = json.loads(line[6:])
+                if event == kind:
+                    return body
+                self._passed.append((event, body))
         raise AssertionError(f"the stream ended without {kind}")
 
     def close(self) -> None:

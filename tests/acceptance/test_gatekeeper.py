@@ -137,7 +137,7 @@ def test_a_retained_will_says_that_a_device_is_away(api) -> None:
     device.connect()
     device.say(b"online", Channel.STATUS)
     eventually(lambda: api.get("/v1/devices/faint").json()["online"] is True)
-    device.client._sock.close()  # noqa: SLF001  (as if the battery had been taken out)
+    device.client._sock.close()
     device.client.loop_stop()
     eventually(lambda: api.get("/v1/devices/faint").json()["online"] is False)
 

@@ -237,7 +237,8 @@ def test_the_same_text_is_the_same_version_and_another_is_another():
     ],
 )
 def test_what_no_model_has_is_a_contradiction(old, new, said):
-    [contradiction] = contradictions(_read(_changed(old, new)), MODELS)
+    without_tests = _changed(old, new).split("tests:")[0]
+    [contradiction] = contradictions(_read(without_tests), MODELS)
     assert said in contradiction
 
 
@@ -417,9 +418,9 @@ def test_better_is_up_or_down_or_neither(metric, first, last, better):
 @pytest.mark.parametrize(
     ("first", "last", "en", "ko"),
     [
-        (8_000, 10_000, "went up by 25 % since January (8,000 → 10,000 steps)", "1월보다 25 % 늘었어요"),
-        (10_000, 8_000, "went down by 20 % since January", "1월보다 20 % 줄었어요"),
-        (10_000, 10_050, "stayed about the same since January: 10,050 steps", "비슷하게"),
+        (8_000, 10_000, "went up by 25 % since January 2026 (8,000 → 10,000 steps)", "2026년 1월보다 25 % 늘었어요"),
+        (10_000, 8_000, "went down by 20 % since January", "2026년 1월보다 20 % 줄었어요"),
+        (10_000, 10_050, "stayed about the same since January 2026: 10,050 steps", "비슷하게"),
     ],
 )
 def test_progress_is_said_in_both_languages(first, last, en, ko):
