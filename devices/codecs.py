@@ -15,7 +15,7 @@ import msgspec
 from devices import units
 from devices.command import Result, Status
 from devices.model import Metric, Model
-from devices.sample import MINUTE, Event, Instant, Reject, Sample
+from devices.sample import MINUTE, Event, Instant, Reject, Sample, Value
 
 SIZE_LIMIT = 256 * 1024
 AHEAD_LIMIT = 10 * MINUTE
@@ -40,6 +40,13 @@ class Decoded(NamedTuple):
     stamped: bool = False
 
 
+class Reading(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    """Values that were observed at one time."""
+
+    ts: int
+    values: dict[str, Any]
+
+
 class Unreadable(Exception):
     """The whole message cannot be used; holds the reject. Does not leave this module."""
 
@@ -57,9 +64,9 @@ def telemetry(payload: bytes, *, source: str, model: Model, received_at: Instant
         tree = _read(payload)
         match tree:
             case {"values": dict(values), "ts": ts} if len(tree) == 2:
-                keys, reading = 2 + len(values), (ts, values)
+                keys, reading = 2 + len(values), Reading(ts, values)
             case dict() if "ts" not in tree and "values" not in tree:
-                keys, reading = len(tree), (received_at, tree)
+                keys, reading = len(tree), Reading(received_at, tree)
             case [dict(first), *_] if "ts" not in first and "values" not in first:
                 return _senml(tree, payload, source=source, model=model, received_at=received_at)
             case _:
@@ -68,7 +75,7 @@ def telemetry(payload: bytes, *, source: str, model: Model, received_at: Instant
     except Unreadable as unreadable:
         return Decoded([], [unreadable.reject])
     decoded = _collect([reading], source=source, model=model, received_at=received_at)
-    return decoded if reading[1] is not tree else decoded._replace(stamped=True)
+    return decoded if reading.values is not tree else decoded._replace(stamped=True)
 
 
 def event(payload: bytes, *, source: str, model: Model, received_at: Instant) -> Event | Reject:
@@ -132,31 +139,36 @@ def time_refusal(ts: Any, received_at: Instant) -> str | None:
     return None
 
 
-def _collect(readings: list[tuple[Any, dict[str, Any]]], *, source: str, model: Model, received_at: Instant) -> Decoded:
+def _collect(readings: list[Reading], *, source: str, model: Model, received_at: Instant) -> Decoded:
     """Sort the values of a message into samples and rejects. One long loop, because every value of every device passes."""
     samples: list[Sample] = []
     rejects = _Rejects()
-    metrics, append, latest = model.metrics, samples.append, received_at + AHEAD_LIMIT
-    for ts, values in readings:
+    ranges, append, latest = model.ranges, samples.append, received_at + AHEAD_LIMIT
+    for reading in readings:
+        ts = reading.ts
         if type(ts) is not int or not EARLIEST <= ts <= latest:
-            if isinstance(ts, Misshapen):
-                rejects.add("shape", "each part of a batch is {ts, values}", ts.part)
-            else:
-                rejects.add("time", time_refusal(ts, received_at) or "", ts)
+            rejects.add_reading(reading, received_at)
             continue
-        for name, value in values.items():
-            metric = metrics.get(name)
-            if metric is None:
-                rejects.add("unknown_metric", f"{model.id} has no such metric", name)
-            elif metric.numeric and (type(value) is int or type(value) is float) and metric.low <= value <= metric.high:
+        for name, value in reading.values.items():
+            span = ranges.get(name)
+            kind = type(value)
+            if span is not None and (kind is int or kind is float) and span[0] <= value <= span[1]:
                 append(Sample(source, name, ts, value))
-            else:
-                prepared, reason = metric.prepare(value)
-                if prepared is None:
-                    rejects.add("value", f"{name}: {reason}", value)
-                else:
-                    append(Sample(source, name, ts, prepared))
+            elif (prepared := _prepare(model, name, value, rejects)) is not None:
+                append(Sample(source, name, ts, prepared))
     return Decoded(samples, rejects.told)
+
+
+def _prepare(model: Model, name: str, value: Any, rejects: _Rejects) -> Value | None:
+    """A value that is no number in its range: a state's, or one that cannot be used, and goes to `rejects`."""
+    metric = model.metrics.get(name)
+    if metric is None:
+        rejects.add("unknown_metric", f"{model.id} has no such metric", name)
+        return None
+    prepared, reason = metric.prepare(value)
+    if prepared is None:
+        rejects.add("value", f"{name}: {reason}", value)
+    return prepared
 
 
 class _Rejects:
@@ -167,6 +179,13 @@ class _Rejects:
     def __init__(self) -> None:
         self.told: list[Reject] = []
         self.overflow = 0
+
+    def add_reading(self, reading: Reading, received_at: Instant) -> None:
+        """A reading whose time cannot be; or that is no reading at all."""
+        if isinstance(reading.ts, _Misshapen):
+            self.add("shape", "each part of a batch is {ts, values}", reading.ts.part)
+        else:
+            self.add("time", time_refusal(reading.ts, received_at) or "", reading.ts)
 
     def add(self, code: str, reason: str, part: Any) -> None:
         if len(self.told) < REJECTS_LIMIT:
@@ -226,30 +245,24 @@ def _count_keys(tree: Any) -> int:
     return keys
 
 
-class _Reading(msgspec.Struct, forbid_unknown_fields=True, gc=False):
-    ts: int
-    values: dict[str, Any]
+_batch_decoder = msgspec.json.Decoder(list[Reading])
 
 
-_readings = msgspec.json.Decoder(list[_Reading])
-
-
-def _batch(payload: bytes) -> list[tuple[Any, dict[str, Any]]] | None:
-    """Read a batch, if it is one; where only its shape is wrong, say so."""
+def _batch(payload: bytes) -> list[Reading] | None:
+    """Read a batch, if it is one; where only a part of it is wrong, keep the others."""
     if payload.lstrip(b" \t\r\n")[:1] != b"[" or len(payload) > SIZE_LIMIT:
         return None
     try:
-        readings = [(reading.ts, reading.values) for reading in _readings.decode(payload)]
+        readings = _batch_decoder.decode(payload)
     except (msgspec.DecodeError, ValueError, RecursionError):
         return _loose_batch(payload)
     if not readings:
         return None
-    _refuse_repeated_keys(payload, 2 * len(readings) + sum([len(values) for _, values in readings]))
+    _refuse_repeated_keys(payload, 2 * len(readings) + sum([len(reading.values) for reading in readings]))
     return readings
 
 
-def _loose_batch(payload: bytes) -> list[tuple[Any, dict[str, Any]]] | None:
-    """A batch in which some part is not what it must be can still hold good readings; such a part has no time."""
+def _loose_batch(payload: bytes) -> list[Reading] | None:
     tree = _read(payload)
     if not (isinstance(tree, list) and any(isinstance(each, dict) and each.keys() & {"ts", "values"} for each in tree)):
         return None
@@ -257,13 +270,13 @@ def _loose_batch(payload: bytes) -> list[tuple[Any, dict[str, Any]]] | None:
     return [_loose_reading(each) for each in tree]
 
 
-def _loose_reading(part: Any) -> tuple[Any, dict[str, Any]]:
+def _loose_reading(part: Any) -> Reading:
     if isinstance(part, dict) and part.keys() == {"ts", "values"} and isinstance(part["values"], dict):
-        return part["ts"], part["values"]
-    return Misshapen(part), {}
+        return Reading(part["ts"], part["values"])
+    return Reading(_Misshapen(part), {})  # type: ignore[arg-type]
 
 
-class Misshapen(NamedTuple):
+class _Misshapen(NamedTuple):
     """Stands where the time of a reading should be: the part is no reading at all."""
 
     part: Any
@@ -290,7 +303,7 @@ def _senml(tree: list[Any], payload: bytes, *, source: str, model: Model, receiv
     """Read a SenML pack (RFC 8428): base fields apply to the records behind them."""
     _refuse_repeated_keys(payload, _count_keys(tree))
     rejects, base = _Rejects(), dict[str, Any]()
-    readings: list[tuple[Any, dict[str, Any]]] = []
+    readings: list[Reading] = []
     stamped = False
     for record in tree:
         if not isinstance(record, dict):
@@ -304,9 +317,8 @@ def _senml(tree: list[Any], payload: bytes, *, source: str, model: Model, receiv
                 time = float(base.get("bt", 0)) + float(record.get("t", 0))
                 since = received_at if time < _SENML_RELATIVE else 0
                 name = _senml_name(str(base.get("bn", "")), str(record.get("n", "")), model)
-                readings.append(
-                    (since + round(time * 1000), {name: _senml_value(record, base, model.metrics.get(name))})
-                )
+                value = _senml_value(record, base, model.metrics.get(name))
+                readings.append(Reading(since + round(time * 1000), {name: value}))
             except (TypeError, ValueError, OverflowError) as error:
                 rejects.add("shape", f"a SenML field is not what it must be: {error}", record)
                 continue

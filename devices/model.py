@@ -170,13 +170,14 @@ class Metric(msgspec.Struct, frozen=True):
 
 
 class Model(msgspec.Struct, frozen=True):
-    """A device model, validated."""
+    """A device model, validated. `ranges` are those of its numbers, which the hot path asks for with every value."""
 
     id: str
     title: Title
     role: str
     belongs_to: str
     metrics: dict[str, Metric]
+    ranges: dict[str, tuple[float, float]]
     events: dict[str, EventSpec]
     commands: dict[str, CommandSpec]
 
@@ -204,12 +205,14 @@ class Model(msgspec.Struct, frozen=True):
 def parse(text: str, *, file: str) -> Model:
     """Read a model file. Raises `ModelInvalid` with everything wrong in it."""
     read = located.read(text, _ModelFile, file=file)
+    metrics = {name: _metric(name, spec) for name, spec in read.metrics.items()}
     return Model(
         id=read.id,
         title=read.title,
         role=read.role,
         belongs_to=read.belongs_to,
-        metrics={name: _metric(name, spec) for name, spec in read.metrics.items()},
+        metrics=metrics,
+        ranges={name: (metric.low, metric.high) for name, metric in metrics.items() if metric.numeric},
         events=read.events,
         commands=read.commands,
     )

@@ -7,7 +7,6 @@ stops reading, and the broker, which gets no acknowledgements, stops sending.
 from __future__ import annotations
 
 import queue
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
 
 BYTES_LIMIT = 32 * 1024 * 1024
 BATCH_MESSAGES = 4096
-BATCH_BYTES = 4 * 1024 * 1024
+BATCH_BYTES = 1024 * 1024
 
 Wish: TypeAlias = Callable[[], None]
 """Something the pipeline's thread is to do, in its turn."""
@@ -58,27 +57,24 @@ class Inbox:
         """Add something to be done between messages."""
         self._queue.put(wish)
 
-    def take(self, *, timeout: float, linger: float) -> Batch:
-        """The next batch; empty after `timeout` seconds.
+    def take(self, *, timeout: float) -> Batch:
+        """Everything that waits, up to a batch; empty after `timeout` seconds.
 
-        Behind the first message it waits `linger` seconds for company, so that one commit serves many.
+        While one batch is being stored the next gathers, so that under load one commit serves many by itself.
         """
         batch = Batch()
-        until = time.monotonic() + timeout
-        while not batch.done:
-            try:
-                left = until - time.monotonic()
-                item = self._queue.get(timeout=left) if left > 0 else self._queue.get_nowait()
-            except queue.Empty:
-                if until - time.monotonic() > 0:
-                    continue
-                break
-            if callable(item):
-                batch.wish = item
-                break
-            if not batch.messages:
-                until = time.monotonic() + linger
-            batch.messages += item[0]
-            batch.size += item[1]
+        try:
+            item = self._queue.get(timeout=timeout)
+            while True:
+                if callable(item):
+                    batch.wish = item
+                else:
+                    batch.messages += item[0]
+                    batch.size += item[1]
+                if batch.done:
+                    break
+                item = self._queue.get_nowait()
+        except queue.Empty:
+            pass
         self._taken_bytes += batch.size
         return batch

@@ -24,6 +24,7 @@ from hub.store.tables import CommandRow
 
 log = structlog.get_logger()
 
+PAUSE = 0.05
 TICK = 0.25
 SETTLING = 0.3
 """Seconds between a device's sign-in and its first command: it must have subscribed by then."""
@@ -90,7 +91,7 @@ class Outbox:
     def _run(self) -> None:
         waiting: list[_Return] = []
         next_tick = 0.0
-        while not self._stopping.is_set():
+        while not self._stopping.wait(PAUSE):
             try:
                 self._note_sent()
                 waiting = self._serve_returns(waiting)
@@ -100,18 +101,15 @@ class Outbox:
             except StoreUnavailable as error:
                 log.warning("outbox_waits", reason=str(error))
                 self._stopping.wait(1)
-        self._note_sent(wait=0)
+        self._note_sent()
 
-    def _note_sent(self, wait: float = 0.05) -> None:
-        """Note every command that the broker has taken; wait a moment for the first."""
-        while True:
-            try:
-                command_id = self._sent.get(timeout=wait) if wait else self._sent.get_nowait()
-            except queue.Empty:
-                return
-            wait = 0
-            row = self._ledger.advance(command_id, Status.SENT, now=time.time_ns() // 1_000_000)
-            if row is not None:
+    def _note_sent(self) -> None:
+        """Note every command that the broker has taken since the last time."""
+        sent = []
+        while not self._sent.empty():
+            sent.append(self._sent.get())
+        if sent:
+            for row in self._ledger.advance(sent, Status.SENT, now=time.time_ns() // 1_000_000):
                 self._on_moved(row)
 
     def _serve_returns(self, waiting: list[_Return]) -> list[_Return]:

@@ -40,8 +40,6 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 Outcome = TypeVar("Outcome")
 
-LINGER = 0.001
-"""Seconds a message waits for company: what makes one commit serve many, and what an alarm may cost at most."""
 IDLE = 0.2
 COMMAND_LIFE: Instant = MINUTE
 """How long a command that a rule decided may take to arrive before it is no use any more."""
@@ -149,7 +147,7 @@ class Pipeline:
         stored = self._telemetry.since(seq)
         while chunk := [each.change for each in islice(stored, CATCH_UP_CHUNK)]:
             count += len(chunk)
-            if decisions := self._decide(chunk):
+            if decisions := self._decide([change for change in chunk if isinstance(change, Sample)]):
                 self._ledger.commit(Turn(decisions=decisions, commands=self._commands(decisions)), now=_now())
         self._save_snapshot()
         return count
@@ -167,7 +165,7 @@ class Pipeline:
 
     def _run(self) -> None:
         while True:
-            batch = self._inbox.take(timeout=IDLE, linger=LINGER)
+            batch = self._inbox.take(timeout=IDLE)
             try:
                 if batch.messages:
                     self._turn(batch.messages)
@@ -209,8 +207,9 @@ class Pipeline:
             self._insist(lambda: self._ledger.record_arrivals(arrivals))
         fresh = self._insist(lambda: self._telemetry.append(intake.changes)) if intake.changes else []
         events = [change for change in fresh if type(change) is Event] if intake.events else []
-        touched = self._apply(fresh, events, intake)
-        decisions = self._decide(fresh)
+        samples = [change for change in fresh if type(change) is Sample] if events else cast(Sequence[Sample], fresh)
+        touched = self._apply(samples, events, intake)
+        decisions = self._decide(samples)
         turn = Turn(decisions, self._commands(decisions), intake.results, intake.refusals)
         recorded = self._record(turn)
         self._bridge.ack([message for message in messages if message.qos])
@@ -287,10 +286,9 @@ class Pipeline:
             return Route(address.channel, None, Reject("wrong_home", "the device belongs to another home"))
         return Route(address.channel, entry)
 
-    def _apply(self, fresh: Sequence[Change], events: Sequence[Event], intake: Intake) -> set[str]:
+    def _apply(self, samples: Sequence[Sample], events: Sequence[Event], intake: Intake) -> set[str]:
         """Bring the twins up to date; whose changed."""
         twins, now = self._registry.twins, _now()
-        samples = [change for change in fresh if type(change) is Sample] if events else cast(Sequence[Sample], fresh)
         touched = twin.apply(twins, samples)
         for source in touched.union(event.source for event in events):
             twins[source].seen(now)
@@ -300,8 +298,8 @@ class Pipeline:
                 twins[entry.id].seen(at)
         return touched
 
-    def _decide(self, fresh: Sequence[Change]) -> list[Decision]:
-        return self._engine.feed(fresh, subject_of=self._registry.subject_of, now=_now())
+    def _decide(self, samples: Sequence[Sample]) -> list[Decision]:
+        return self._engine.feed(samples, subject_of=self._registry.subject_of, now=_now())
 
     def _commands(self, decisions: Sequence[Decision]) -> list[tuple[Command, str]]:
         """The commands that decisions lead to: to the device that gave rise to them if it will do, else to the owner's."""

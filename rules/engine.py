@@ -14,7 +14,7 @@ from hashlib import sha256
 
 import msgspec
 
-from devices.sample import DAY, Event, Instant, Sample
+from devices.sample import DAY, Instant, Sample
 from rules.decision import Clause, Decision
 from rules.language import CLEAR, Action
 from rules.program import Limits, Program
@@ -184,30 +184,31 @@ class Engine:
             self._listening.setdefault(program.metric, []).append((program, {}))
 
     def feed(
-        self, changes: Iterable[Sample | Event], *, subject_of: Callable[[str], Subject | None], now: Instant
+        self, samples: Iterable[Sample], *, subject_of: Callable[[str], Subject | None], now: Instant
     ) -> list[Decision]:
         """Take what is new, in the order of arrival; what is decided, in order."""
         decisions: list[Decision] = []
-        for change in changes:
-            if type(change) is not Sample or (listening := self._listening.get(change.metric)) is None:
+        source = metric = None
+        subject: Subject | None = None
+        watching: list[tuple[Program, _Cell]] = []
+        for sample in samples:
+            if sample.metric not in self._listening:
                 continue
-            subject = subject_of(change.source)
-            if subject is None:
-                continue
-            for program, cells in listening:
-                cell = cells.get(subject.id)
-                at = change.observed_at
-                value = change.value
-                if (
-                    cell is not None
-                    and cell.touched_at < at < cell.calm_until
-                    and not isinstance(value, str)
-                    and value <= cell.calm_below
-                ):
+            if sample.source is not source or sample.metric is not metric:
+                source, metric = sample.source, sample.metric
+                subject = subject_of(source)
+                watching = self._watching(metric, subject.id) if subject is not None else []
+            at, value = sample.observed_at, sample.value
+            for program, cell in watching:
+                if cell.touched_at < at < cell.calm_until and not isinstance(value, str) and value <= cell.calm_below:
                     cell.touched_at = at
-                    continue
-                decisions += _step_cell(program, cells, change, subject=subject, now=now)
+                elif subject is not None:
+                    decisions += _step_cell(program, cell, sample, subject=subject, now=now)
         return decisions
+
+    def _watching(self, metric: str, scope: str) -> list[tuple[Program, _Cell]]:
+        """The rules that listen to a metric, each with its cell of a scope."""
+        return [(program, cells.setdefault(scope, _Cell(State()))) for program, cells in self._listening[metric]]
 
     def forget(self, scope: str) -> None:
         """Drop what is remembered of a scope, e.g. because the person's facts changed."""
@@ -247,10 +248,7 @@ class Engine:
         return {scope: cell.current() for scope, cell in cells.items()}
 
 
-def _step_cell(
-    program: Program, cells: dict[str, _Cell], sample: Sample, *, subject: Subject, now: Instant
-) -> list[Decision]:
-    cell = cells.setdefault(subject.id, _Cell(State()))
+def _step_cell(program: Program, cell: _Cell, sample: Sample, *, subject: Subject, now: Instant) -> list[Decision]:
     cell.state, decisions = step(program, cell.current(), sample, subject=subject, now=now)
     cell.touched_at = cell.state.last_at
     limits = program.limits(subject, sample.observed_at)

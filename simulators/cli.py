@@ -113,7 +113,7 @@ def _load(parser: argparse.ArgumentParser) -> None:
         type=_count(1),
         default=1,
         metavar="B",
-        help="readings in a message; 1 (default): one reading of 3 values, more: of one value each",
+        help="readings in a message, of 3 values each (default: %(default)s)",
     )
     amount = parser.add_mutually_exclusive_group()
     amount.add_argument(

@@ -12,7 +12,7 @@ from typing import TextIO
 from devices.sample import Instant
 from simulators.credentials import Broker, Credential
 from simulators.errors import SimulatorError, Unreachable
-from simulators.payloads import SINGLE_VALUES, Climb, composer
+from simulators.payloads import VALUES, Climb, composer
 from simulators.sessions import Session
 from simulators.wire import Link, Wire
 
@@ -49,8 +49,8 @@ class Pace:
 
     @property
     def values(self) -> int:
-        """Values in a message: three metrics in a single reading, one in each reading of a batch."""
-        return SINGLE_VALUES if self.batch == 1 else self.batch
+        """Values in a message: three in each reading."""
+        return VALUES * self.batch
 
     def first_stamp(self, now: Instant, devices: int) -> Instant:
         """The first reading's stamp: one ms per reading of a device, and none past `now` when it is sent."""

@@ -11,34 +11,36 @@ from simulators.credentials import Credential
 from simulators.packets import QOS1, publish, remaining_length
 from simulators.sessions import Compose
 
-SINGLE_VALUES = 3
+VALUES = 3
+"""Values in a reading: heart rate, steps, speed."""
 STEPS_LIMIT = 200_000
 CLIMB_PER_S = 7.5
 
 
 def composer(home: str, device: str, *, start: Instant, batch: int) -> Compose:
     """Packets of one device. All have one length, numbers being padded, so that a packet is a single formatting."""
-    single = b'{"ts":%d,"values":{"heart_rate":%3d,"steps":%6d,"speed":%d.%d}}'
-    part = b'{"ts":%d,"values":{"heart_rate":%3d}}'
+    reading = b'{"ts":%d,"values":{"heart_rate":%3d,"steps":%6d,"speed":%d.%d}}'
+    length = len(reading % (start, 60, 0, 0, 0))
     if batch == 1:
-        template = _template(home, device, single, len(single % (start, 60, 0, 0, 0)))
+        single = _template(home, device, reading, length)
 
         def compose(mid: int, number: int) -> bytes:
-            beat, steps = 60 + number % 60, number % STEPS_LIMIT
-            return template % (mid >> 8, mid & 255, start + number, beat, steps, number % 4, number % 10)
+            return single % (mid >> 8, mid & 255, *_fields(start, number))
 
         return compose
-    body = b"[" + b",".join([part] * batch) + b"]"
-    template = _template(home, device, body, 1 + batch * (len(part % (start, 60)) + 1))
+    several = _template(home, device, b"[" + b",".join([reading] * batch) + b"]", 1 + batch * (length + 1))
 
     def compose_batch(mid: int, number: int) -> bytes:
-        first = number * batch
         fields = [mid >> 8, mid & 255]
-        for index in range(first, first + batch):
-            fields += (start + index, 60 + index % 60)
-        return template % tuple(fields)
+        for index in range(number * batch, (number + 1) * batch):
+            fields += _fields(start, index)
+        return several % tuple(fields)
 
     return compose_batch
+
+
+def _fields(start: Instant, index: int) -> tuple[int, int, int, int, int]:
+    return start + index, 60 + index % 60, index % STEPS_LIMIT, index % 4, index % 10
 
 
 def _template(home: str, device: str, body: bytes, body_length: int) -> bytes:

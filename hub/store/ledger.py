@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -52,6 +53,8 @@ class Ledger:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._writing = threading.Lock()
+        """SQLite lets one write at a time, and has the others sleep and look again; waiting here, they lose no time."""
 
     def commit(self, turn: Turn, *, now: Instant) -> Recorded:
         """Put what one turn of the pipeline came to on record, in one transaction; answers with what is new.
@@ -59,7 +62,7 @@ class Ledger:
         What is there already stays as it is, so that a turn that is taken again adds nothing.
         """
         try:
-            with Session(self._engine, expire_on_commit=False) as session, session.begin():
+            with self._writing, Session(self._engine, expire_on_commit=False) as session, session.begin():
                 decided = set(self._add_new(session, DecisionRow, [_decision_row(each) for each in turn.decisions]))
                 rows = [_command_row(command, decision_id=why, now=now) for command, why in turn.commands]
                 queued = set(self._add_new(session, CommandRow, rows))
@@ -79,12 +82,12 @@ class Ledger:
         with Session(self._engine) as session, session.begin():
             return bool(self._add_new(session, CommandRow, [_command_row(command, decision_id=None, now=now)]))
 
-    def advance(self, command_id: str, status: Status, *, now: Instant) -> CommandRow | None:
-        """Move a command forward; it, or `None` if there is none or it is as far already."""
+    def advance(self, command_ids: Sequence[str], status: Status, *, now: Instant) -> list[CommandRow]:
+        """Move commands forward; those that moved, not those that are as far already."""
         try:
-            with Session(self._engine, expire_on_commit=False) as session, session.begin():
-                row = session.get(CommandRow, command_id)
-                return _advance(row, status, reason=None, now=now) if row is not None else None
+            with self._writing, Session(self._engine, expire_on_commit=False) as session, session.begin():
+                rows = session.exec(select(CommandRow).where(col(CommandRow.id).in_(command_ids)))
+                return [moved for row in rows if (moved := _advance(row, status, reason=None, now=now))]
         except SQLAlchemyError as error:
             raise StoreUnavailable(_reason(error)) from error
 
@@ -158,7 +161,7 @@ class Ledger:
     def record_arrivals(self, arrivals: Sequence[Arrival]) -> None:
         """Put stamps on record, before what they were given to is stored."""
         try:
-            with Session(self._engine) as session, session.begin():
+            with self._writing, Session(self._engine) as session, session.begin():
                 session.execute(insert(ArrivalRow), [arrival._asdict() for arrival in arrivals])
         except SQLAlchemyError as error:
             raise StoreUnavailable(_reason(error)) from error

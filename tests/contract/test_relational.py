@@ -361,7 +361,7 @@ def test_a_command_goes_its_way(ledger, watch):
     assert ledger.queue(_command(), now=NOW)
     assert not ledger.queue(_command(), now=NOW + 1)
     assert ledger.command("watch1", "c1").status == Status.QUEUED
-    assert ledger.advance("c1", Status.SENT, now=NOW + 2).sent_at == NOW + 2
+    assert ledger.advance(["c1"], Status.SENT, now=NOW + 2)[0].sent_at == NOW + 2
     for n, status in enumerate((Status.ACCEPTED, Status.DONE)):
         [moved] = ledger.commit(Turn(results=[Result("watch1", "c1", status)]), now=NOW + 10 + n).moved
         assert (moved.status, moved.updated_at) == (status, NOW + 10 + n)
@@ -373,7 +373,7 @@ def test_a_command_never_goes_back(ledger, watch):
     ledger.commit(Turn(results=[Result("watch1", "c1", Status.FAILED, "jammed")]), now=NOW + 1)
     later = [Result("watch1", "c1", status) for status in (Status.ACCEPTED, Status.DONE, Status.FAILED)]
     assert ledger.commit(Turn(results=later), now=NOW + 2).moved == []
-    assert ledger.advance("c1", Status.SENT, now=NOW + 3) is None
+    assert ledger.advance(["c1"], Status.SENT, now=NOW + 3) == []
     row = ledger.command("watch1", "c1")
     assert (row.status, row.reason, row.updated_at, row.sent_at) == ("failed", "jammed", NOW + 1, None)
 
@@ -397,14 +397,14 @@ def test_a_command_is_found_under_its_own_device_only(ledger, watch):
     for device, id_ in (("watch2", "c1"), ("watch1", "c2")):
         with pytest.raises(NotFound):
             ledger.command(device, id_)
-    assert ledger.advance("c9", Status.SENT, now=NOW) is None
+    assert ledger.advance(["c9"], Status.SENT, now=NOW) == []
 
 
 def test_what_is_not_delivered_in_time_expires(ledger, watch):
     for id_, expires_at in (("due", NOW), ("accepted", NOW), ("sent", NOW - 1), ("later", NOW + 1)):
         ledger.queue(_command(id_, expires_at=expires_at), now=NOW - 10)
-    ledger.advance("sent", Status.SENT, now=NOW - 5)
-    ledger.advance("accepted", Status.ACCEPTED, now=NOW - 5)
+    ledger.advance(["sent"], Status.SENT, now=NOW - 5)
+    ledger.advance(["accepted"], Status.ACCEPTED, now=NOW - 5)
     expired = ledger.expire(now=NOW)
     assert {row.id for row in expired} == {"due", "sent"}
     assert {(row.status, row.updated_at) for row in expired} == {(Status.EXPIRED, NOW)}
@@ -419,9 +419,9 @@ def test_undelivered_are_queued_and_if_asked_for_sent_long_ago(ledger, fleet, wa
     for n, id_ in enumerate(("sent", "queued", "done", "fresh")):
         ledger.queue(_command(id_), now=NOW + n)
     ledger.queue(_command("other", device="watch2"), now=NOW + 9)
-    ledger.advance("sent", Status.SENT, now=NOW + 10)
-    ledger.advance("fresh", Status.SENT, now=NOW + 20)
-    ledger.advance("done", Status.DONE, now=NOW + 10)
+    ledger.advance(["sent"], Status.SENT, now=NOW + 10)
+    ledger.advance(["fresh"], Status.SENT, now=NOW + 20)
+    ledger.advance(["done"], Status.DONE, now=NOW + 10)
     assert [each.id for each in ledger.undelivered()] == ["queued", "other"]
     assert ledger.undelivered("watch1") == [_command("queued")]
     assert [each.id for each in ledger.undelivered(sent_before=NOW + 20)] == ["sent", "queued", "other"]

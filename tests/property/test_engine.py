@@ -9,7 +9,7 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from devices.sample import DAY, SECOND, Event, Sample
+from devices.sample import DAY, SECOND, Sample
 from rules import language
 from rules.engine import CLEAR, Engine, State, step
 from rules.program import compile_rule
@@ -69,7 +69,7 @@ def streams(draw, *, sources=tuple(PEOPLE), heard=values):
         for _ in range(length):
             samples.append(Sample(source, "heart_rate", at, value))
             at += SECOND
-    extra = st.sampled_from([Sample("watch1", "steps", START, 5), Event("watch1", "e", "worn", START, {})])
+    extra = st.sampled_from([Sample("watch1", "steps", START, 5), Sample("watch1", "sleep_stage", START, "deep")])
     for place, odd in draw(st.lists(st.tuples(st.integers(0, 40), extra), max_size=3)):
         samples.insert(place, odd)
     for place, back in draw(st.lists(st.tuples(st.integers(0, 200), st.integers(1, 30)), max_size=4)):

@@ -14,7 +14,7 @@ def _messages(*names):
 
 
 def _take(box):
-    return box.take(timeout=0, linger=0)
+    return box.take(timeout=0)
 
 
 def _topics(batch):
@@ -61,7 +61,7 @@ def test_a_batch_that_is_large_enough_waits_for_no_more(count, size):
     box = Inbox()
     box.put_messages(_messages(*["a"] * count), size)
     box.put_messages(_messages("b"), 1)
-    assert len(box.take(timeout=60, linger=60).messages) == count
+    assert len(box.take(timeout=60).messages) == count
     assert _topics(_take(box)) == ["b"]
 
 
