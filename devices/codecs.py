@@ -352,7 +352,7 @@ def _senml_value(record: dict[str, Any], base: dict[str, Any], metric: Metric | 
 
 
 def _excerpt(payload: bytes) -> str:
-    return payload[:EXCERPT_LIMIT].decode("utf-8", "backslashreplace").replace("\0", "\\0")
+    return _short(payload[:EXCERPT_LIMIT].decode("utf-8", "backslashreplace"))
 
 
 def _short(part: Any) -> str:

@@ -154,7 +154,7 @@ class DuckStore:
         self._connection.close()
 
     def _open(self) -> None:
-        self._broken = False
+        self._broken = True
         self._marks = Marks()
         try:
             config: dict[str, Any] = {
@@ -167,6 +167,7 @@ class DuckStore:
             self._connection.execute(sql.SCHEMA)
             self._writer = self._connection.cursor()
             self._load()
+            self._broken = False
         except duckdb.Error as error:
             raise StoreUnavailable(_reason(error)) from error
 

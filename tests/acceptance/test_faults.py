@@ -227,8 +227,10 @@ def test_a_full_disk_loses_nothing_and_memory_stays_bounded(tmp_path: Path) -> N
         time.sleep(4)
         assert hub.memory() < 700
         resource.prlimit(hub.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, hard))
+        eventually(lambda: httpx.get(hub.url + "/ready").status_code == 200, within=30)
+        eventually(lambda: hub.metric("hub_samples_stored_total") >= outcome.samples, within=90)
         with hub.api() as api:
-            eventually(lambda: len(series(api, "watch", "heart_rate")) == messages * 20, within=90)
+            assert len(series(api, "watch", "heart_rate")) == messages * 20
             assert httpx.get(hub.url + "/ready").status_code == 200
     finally:
         hub.stop()

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import fitdecode
@@ -55,7 +56,7 @@ def test_a_real_run_is_found_again_to_the_digit_and_the_guard_heeds_the_wearers_
     expected = recorded()
     with hub.api(wearer, PASSWORD) as own:
         for metric, points in expected.items():
-            items = eventually(lambda m=metric, n=len(points): len(got := items_of(own, m)) >= n and got)
+            items = eventually(partial(enough, own, metric, len(points)))
             assert [item["value"] for item in items] == [value for _, value in points], metric
         decisions = ok(own.get("/v1/people/me/decisions"))["items"]
         levels = [decision["level"] for decision in reversed(decisions)]
@@ -66,6 +67,11 @@ def test_a_real_run_is_found_again_to_the_digit_and_the_guard_heeds_the_wearers_
             assert decisions[-1]["clause"]["above"] == pytest.approx(limit)
             commands = ok(own.get(f"/v1/devices/{device}/commands"))["items"]
             assert {"vibrate", "stop_alarm"} <= {command["type"] for command in commands}
+
+
+def enough(own, metric: str, count: int) -> list[dict] | None:
+    items = items_of(own, metric)
+    return items if len(items) >= count else None
 
 
 def items_of(own, metric: str) -> list[dict]:

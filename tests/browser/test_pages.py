@@ -1,0 +1,152 @@
+"""The pages in a real headless Chromium: sign in, see the value change, see the alarm appear."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+
+from tests.devices import TestDevice
+from tests.harness import PASSWORD, HubProcess, add_device, add_home, add_person, eventually
+
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run", "--disable-sync"]
+PATIENCE_MS = 15_000
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    opened = browser.new_context(locale="en-US", viewport={"width": 1280, "height": 900})
+    opened.set_default_timeout(PATIENCE_MS)
+    expect.set_options(timeout=PATIENCE_MS)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="module")
+def watch(hub: HubProcess) -> dict:
+    with hub.api() as api:
+        add_home(api, timezone="Asia/Seoul")
+        add_person(api, "ann", name="Ann", birth_year=1960)
+        add_device(api, "laundry", model="washer")
+        return add_device(api, "watch", owner="ann")
+
+
+def sign_in(page: Page, hub: HubProcess, password: str = PASSWORD) -> None:
+    page.goto(hub.url + "/")
+    page.fill("input[name=username]", "ann")
+    page.fill("input[name=password]", password)
+    page.click("form[action='/sign-in'] button")
+
+
+def test_a_wrong_password_is_said_so_and_a_right_one_leads_home(
+    hub: HubProcess, watch: dict, context: BrowserContext
+) -> None:
+    page = context.new_page()
+    sign_in(page, hub, "not the password")
+    expect(page.locator(".wrong")).to_be_visible()
+    page.fill("input[name=username]", "ann")
+    page.fill("input[name=password]", PASSWORD)
+    page.click("form[action='/sign-in'] button")
+    page.wait_for_url("**/home")
+    expect(page.locator("#greeting")).to_contain_text("Ann")
+    [cookie] = [each for each in context.cookies() if each["name"] == "hub_session"]
+    assert cookie["httpOnly"]
+    page.click("#sign-out")
+    page.wait_for_url("**/sign-in")
+    page.goto(hub.url + "/home")
+    page.wait_for_url("**/sign-in")
+
+
+def test_the_heart_beats_on_the_page_and_the_alarm_grows_and_calms(
+    hub: HubProcess, watch: dict, context: BrowserContext
+) -> None:
+    page = context.new_page()
+    failed: list[str] = []
+    page.on("requestfailed", lambda request: failed.append(request.url))
+    page.on(
+        "request",
+        lambda request: failed.append(request.url) if not request.url.startswith((hub.url, "ws", "data")) else None,
+    )
+    sign_in(page, hub)
+    page.wait_for_url("**/home")
+    now = int(time.time() * 1000) - 120_000
+
+    def beat(second: int, rate: int) -> None:
+        device.say({"ts": now + second * 1_000, "values": {"heart_rate": rate}})
+
+    with TestDevice(watch) as device:
+        device.subscribe()
+        beat(0, 71)
+        page.reload()
+        expect(page.locator("#heart-rate")).to_have_text("71")
+        beat(1, 84)
+        expect(page.locator("#heart-rate")).to_have_text("84")
+        assert page.locator("#alarm").count() == 0
+        for second in range(2, 13):
+            beat(second, 190)
+        expect(page.locator("#alarm.notice")).to_be_visible()
+        expect(page.locator("#heart-rate")).to_have_text("190")
+        for second in range(13, 55):
+            beat(second, 190)
+        expect(page.locator("#alarm.critical")).to_be_visible()
+        expect(page.locator("#alarm")).to_contain_text("volume 4 of 10")
+        beat(56, 90)
+        expect(page.locator("#alarm.clear")).to_be_visible()
+        expect(page.locator("#happened")).to_contain_text("heart has calmed")
+        kinds = eventually(
+            lambda: (k := [device.commands.get_nowait()["type"] for _ in range(device.commands.qsize())]) and k
+        )
+    assert kinds[:3] == ["vibrate", "vibrate", "alarm"]
+    assert failed == []
+
+
+def test_the_pages_speak_korean_where_the_reader_does(hub: HubProcess, watch: dict, browser: Browser) -> None:
+    korean = browser.new_context(locale="ko-KR", viewport={"width": 390, "height": 840})
+    korean.set_default_timeout(PATIENCE_MS)
+    page = korean.new_page()
+    sign_in(page, hub)
+    page.wait_for_url("**/home")
+    expect(page.locator("[data-device=laundry]")).to_contain_text("세탁기")
+    page.goto(hub.url + "/me")
+    expect(page.locator("h1.hub").first).to_have_text("오늘")
+    wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    assert wide <= 0, "the page is wider than a phone"
+    page.click("#language")
+    expect(page.locator("h1.hub").first).to_have_text("Today")
+    korean.close()
+
+
+def test_five_months_show_as_charts(hub: HubProcess, watch: dict, context: BrowserContext) -> None:
+    day = 86_400_000
+    now = int(time.time() * 1000)
+    with TestDevice(watch) as device:
+        for back in range(150, 0, -1):
+            at = now - back * day
+            device.say(
+                [{"ts": at, "values": {"steps": 4_000 + (150 - back) * 20, "weight": round(70 - (150 - back) / 50, 1)}}]
+            )
+        with hub.api("ann", PASSWORD) as own:
+            eventually(lambda: len(own.get("/v1/people/me/progress?metric=weight").json()["items"]) >= 150)
+    page = context.new_page()
+    sign_in(page, hub)
+    page.wait_for_url("**/home")
+    page.goto(hub.url + "/me")
+    expect(page.locator("#chart-steps canvas")).to_be_visible()
+    expect(page.locator("#chart-weight .chart-sentence")).to_contain_text("went down by")
+
+
+def test_strangers_see_no_page(hub: HubProcess, context: BrowserContext) -> None:
+    page = context.new_page()
+    for path in ("/home", "/me"):
+        page.goto(hub.url + path)
+        page.wait_for_url("**/sign-in")
