@@ -140,6 +140,7 @@ class DeviceOut(BaseModel):
     last_seen: str | None
     reported: dict[str, ReportedOut]
     desired: dict[str, Any]
+    delta: dict[str, Any] = Field(description="what is desired and not so yet")
     version: int
 
 

@@ -26,7 +26,6 @@ class Status(StrEnum):
     EXPIRED = "expired"
 
 
-OPEN = (Status.QUEUED, Status.SENT, Status.ACCEPTED)
 UNDELIVERED = (Status.QUEUED, Status.SENT)
 
 _ORDER = {

@@ -6,7 +6,6 @@ A maker adds a device by adding one YAML file to `devices/models/`; `parse` says
 from __future__ import annotations
 
 import math
-import re
 from typing import Annotated, Any, Literal, TypeAlias
 
 import msgspec
@@ -246,8 +245,3 @@ def _arg_refusal(spec: ArgSpec, value: Any) -> str | None:
     if isinstance(value, (int, float)) and spec.range is not None and not spec.range[0] <= value <= spec.range[1]:
         return f"outside {spec.range[0]:g} to {spec.range[1]:g}"
     return None
-
-
-def is_metric(name: str) -> bool:
-    """Whether `name` may name a metric."""
-    return re.fullmatch(METRIC_PATTERN, name) is not None

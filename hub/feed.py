@@ -39,7 +39,6 @@ class Feed:
         self._listeners: tuple[Listener, ...] = ()
         self._next = time.time_ns() // 1_000
         """Begins with the time, so that numbers of an earlier start of the hub are smaller than all of this one's."""
-        self._first = self._next
 
     @property
     def listened_to(self) -> bool:

@@ -6,11 +6,10 @@ devices working), and nothing else. What is not known is not allowed.
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias, get_args
+from typing import get_args
 
 from devices.model import Category
 
-Purpose: TypeAlias = Literal["service", "recommend", "peers", "community", "research"]
 CATEGORIES: frozenset[str] = frozenset(get_args(Category))
 NOTHING: frozenset[str] = frozenset()
 

@@ -210,19 +210,6 @@ class Engine:
         """The rules that listen to a metric, each with its cell of a scope."""
         return [(program, cells.setdefault(scope, _Cell(State()))) for program, cells in self._listening[metric]]
 
-    def forget(self, scope: str) -> None:
-        """Drop what is remembered of a scope, e.g. because the person's facts changed."""
-        for listening in self._listening.values():
-            for _, cells in listening:
-                cells.pop(scope, None)
-
-    def refresh(self, scope: str) -> None:
-        """The facts of a scope have changed: look at its limits again with the next sample."""
-        for listening in self._listening.values():
-            for _, cells in listening:
-                if scope in cells:
-                    cells[scope].calm_until = 0
-
     def snapshot(self) -> bytes:
         """Everything remembered, to be kept with the place in the store up to which it was fed."""
         states = {

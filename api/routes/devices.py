@@ -110,6 +110,7 @@ def _out(row: Device, hub: Hub, *, values: bool) -> DeviceOut:
         last_seen=to_rfc3339(twin.last_seen) if twin.last_seen else None,
         reported=reported if values else {},
         desired=dict(twin.desired),
+        delta=twin.delta,
         version=twin.version,
     )
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-INK, SOFT, LINE = "#1f2630", "#8a919c", "#ece7df"
-HEART, CALM = "#f0503c", "#14a38b"
+SOFT, LINE, HEART = "#8a919c", "#ece7df", "#f0503c"
 _TEXT = {"color": SOFT, "fontFamily": "inherit"}
 
 Dots = Sequence[tuple[Any, float | None]]

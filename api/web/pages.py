@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from html import escape
 from pathlib import Path
 
 from fastapi import FastAPI, Request
@@ -27,7 +26,7 @@ def install(app: FastAPI, hub: Hub, *, demo: bool) -> None:
     os.environ.setdefault("NICEGUI_STORAGE_PATH", str(Path(hub.settings.data_dir) / "pages"))
     from nicegui import ui
 
-    from api.web.frame import dress, language_switch, markup
+    from api.web import door
     from api.web.home import HomePage
     from api.web.me import MePage
 
@@ -61,30 +60,7 @@ def install(app: FastAPI, hub: Hub, *, demo: bool) -> None:
 
     @ui.page(SIGN_IN)
     def _sign_in(request: Request) -> None:
-        say = says[language_of(request)]
-        dress(say, say("sign_in.submit"))
-        wrong = (
-            f'<div class="wrong" role="alert">{escape(say("sign_in.wrong"))}</div>'
-            if "wrong" in request.query_params
-            else ""
-        )
-        people = "".join(
-            f'<form method="post" action="/look-around"><button class="hub-button light" name="username" '
-            f'value="{escape(person.id)}">{escape(person.name)}</button></form>'
-            for person in demo_people()
-        )
-        shown_around = (
-            f'<p class="hub-note" style="margin-top:22px">{escape(say("sign_in.demo"))}</p>' if people else ""
-        )
-        markup(
-            f"""<div class="sign-in"><div class="hub-card"><span class="hub-brand"><span class="dot"></span>{escape(say("app.name"))}</span>
-            <h1 class="hub">{escape(say("sign_in.title"))}</h1><p class="hub-note">{escape(say("sign_in.lead"))}</p>{wrong}
-            <form method="post" action="{SIGN_IN}">
-            <label>{escape(say("sign_in.username"))}<input name="username" autocomplete="username" required autofocus></label>
-            <label>{escape(say("sign_in.password"))}<input name="password" type="password" autocomplete="current-password" required></label>
-            <button class="hub-button">{escape(say("sign_in.submit"))}</button></form>
-            {shown_around}<div class="demo-people">{people}</div>{language_switch(say, SIGN_IN)}</div></div>"""
-        )
+        door.build(says[language_of(request)], wrong="wrong" in request.query_params, people=demo_people())
 
     @ui.page("/home")
     def _home(request: Request) -> Response | None:

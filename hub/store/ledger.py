@@ -14,7 +14,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session, SQLModel, col, select
 
-from devices.command import OPEN, UNDELIVERED, Command, Result, Status, may_follow
+from devices.command import UNDELIVERED, Command, Result, Status, may_follow
 from devices.errors import NotFound, StoreUnavailable
 from devices.sample import Instant
 from hub.arrivals import KEPT as ARRIVALS_KEPT
@@ -126,12 +126,6 @@ class Ledger:
         """Commands of a device, newest first."""
         query = select(CommandRow).where(CommandRow.device_id == device_id)
         return self._newest(query, CommandRow, col(CommandRow.created_at), limit=limit, before=before)
-
-    def open_commands(self) -> int:
-        """How many commands are not at an end."""
-        with Session(self._engine) as session:
-            query = select(func.count()).select_from(CommandRow).where(col(CommandRow.status).in_(OPEN))
-            return session.exec(query).one()
 
     def decisions(
         self, scopes: Sequence[str], *, limit: int, before: tuple[Instant, str] | None = None

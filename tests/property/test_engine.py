@@ -269,21 +269,3 @@ def test_a_snapshot_of_another_version_of_the_rule_is_left_out(samples, place):
     _feed(old, samples[:place])
     new.restore(old.snapshot())
     assert _feed(new, samples[place:]) == _fold(_program(hold="10s"), samples[place:])[1]
-
-
-def test_what_is_forgotten_starts_over():
-    engine = Engine([_program(limit="150", hold="0s")])
-    assert len(_feed(engine, [Sample("watch1", "heart_rate", START, 190)])) == 1
-    engine.forget("minji")
-    assert engine.states("one") == {}
-    assert len(_feed(engine, [Sample("watch1", "heart_rate", START + 1, 190)])) == 1
-
-
-def test_refreshed_facts_count_from_the_next_sample_on():
-    people = {"watch1": Subject("minji", 2000)}
-    engine = Engine([_program(hold="0s")])
-    calm = [Sample("watch1", "heart_rate", START + n, 180) for n in range(3)]
-    assert engine.feed(calm[:1], subject_of=people.get, now=NOW) == []
-    people["watch1"] = Subject("minji", 1950)
-    engine.refresh("minji")
-    assert len(engine.feed(calm[1:2], subject_of=people.get, now=NOW)) == 1

@@ -57,9 +57,9 @@ def test_what_has_expired_stays_expired_even_if_the_device_has_done_it():
     assert not may_follow(Status.EXPIRED, Status.DONE)
 
 
-def test_open_undelivered_and_ended_are_all_there_is():
-    assert set(command.OPEN) | set(ENDS) == set(Status)
-    assert set(command.UNDELIVERED) < set(command.OPEN)
+def test_what_is_undelivered_is_not_ended():
+    assert set(command.UNDELIVERED) == {Status.QUEUED, Status.SENT}
+    assert not set(command.UNDELIVERED) & set(ENDS)
 
 
 def test_a_command_is_written_as_the_contract_says():

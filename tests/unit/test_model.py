@@ -246,10 +246,3 @@ def test_permitted_metrics_are_those_of_the_categories():
     watch = catalogue.load_models()["health-watch"]
     assert watch.permitted(frozenset({"heart"})) == {"heart_rate", "spo2"}
     assert watch.permitted(frozenset()) == frozenset()
-
-
-@pytest.mark.parametrize(
-    ("name", "good"), [("heart_rate", True), ("a", True), ("A", False), ("1a", False), ("", False)]
-)
-def test_metric_names(name, good):
-    assert model.is_metric(name) is good
