@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api import problems, stream
@@ -30,7 +31,7 @@ class BodyLimit:
 
 def create_app(hub: Hub) -> FastAPI:
     """The API over a hub that is open for as long as the application serves."""
-    app = FastAPI(
+    app = FastAPIOffline(
         title="Experience Hub",
         version="1",
         summary="Progress and live views over what connected things say, with consent in the path.",

@@ -145,6 +145,17 @@ def test_five_months_show_as_charts(hub: HubProcess, watch: dict, context: Brows
     expect(page.locator("#chart-weight .chart-sentence")).to_contain_text("went down by")
 
 
+def test_the_apis_own_page_needs_no_other_host(hub: HubProcess, context: BrowserContext) -> None:
+    page = context.new_page()
+    elsewhere: list[str] = []
+    page.on(
+        "request", lambda request: None if request.url.startswith((hub.url, "data")) else elsewhere.append(request.url)
+    )
+    page.goto(hub.url + "/docs")
+    expect(page.locator(".swagger-ui .title").first).to_contain_text("Experience Hub")
+    assert elsewhere == []
+
+
 def test_strangers_see_no_page(hub: HubProcess, context: BrowserContext) -> None:
     page = context.new_page()
     for path in ("/home", "/me"):
