@@ -10,7 +10,9 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import structlog
 import uvicorn
@@ -30,7 +32,10 @@ GC_THRESHOLDS = (100_000, 50, 100)
 def serve(settings: Settings, *, demo: bool) -> int:
     """Run until SIGTERM or SIGINT; the exit code. Raises `HubError` if it cannot start."""
     configure_logging(settings.log_level)
+    beside = threading.Thread(target=_load_pages, args=(settings.data_dir,))
+    beside.start()
     with _listening(settings) as listener, open_hub(settings) as hub:
+        beside.join()
         from api.web import pages
 
         app = create_app(hub)
@@ -39,6 +44,13 @@ def serve(settings: Settings, *, demo: bool) -> int:
         gc.set_threshold(*GC_THRESHOLDS)
         _Server(hub, app, demo=demo).run(sockets=[listener])
     return 0
+
+
+def _load_pages(data_dir: Path) -> None:
+    """The pages' library takes a while to load, and the broker a while to start: one waits while the other works."""
+    from api.web import pages
+
+    pages.load_library(data_dir)
 
 
 def configure_logging(level: str) -> None:

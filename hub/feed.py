@@ -14,6 +14,8 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from devices.sample import Instant
+
 KEPT = 5_000
 
 
@@ -21,6 +23,7 @@ class Happening(msgspec.Struct, frozen=True):
     """One thing that happened. `device` and `person` say whom it concerns; `id` is 0 where it is not numbered."""
 
     id: int
+    at: Instant
     kind: str
     device: str | None
     person: str | None
@@ -51,7 +54,8 @@ class Feed:
         """Tell everybody."""
         with self._lock:
             self._next += numbered
-            happening = Happening(self._next if numbered else 0, kind, device, person, body)
+            at = time.time_ns() // 1_000_000
+            happening = Happening(self._next if numbered else 0, at, kind, device, person, body)
             if numbered:
                 self._kept.append(happening)
             listeners = self._listeners

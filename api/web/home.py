@@ -14,7 +14,7 @@ from api.deps import may_see, now
 from api.web import charts, words
 from api.web.frame import dress, markup, top
 from api.web.visits import Visit
-from devices.sample import MINUTE, SECOND, Instant, Sample
+from devices.sample import HOUR, MINUTE, SECOND, Instant, Sample
 from hub.feed import Happening
 from hub.registry import Entry
 from hub.runtime import Hub
@@ -27,6 +27,8 @@ SHOWN = 14
 ALARM_SHOWN: Instant = 5 * MINUTE
 CALM_SHOWN: Instant = 20 * SECOND
 STALE: Instant = 2 * MINUTE
+NEWS: Instant = HOUR
+"""What was observed longer ago has not just happened, even if it was told just now."""
 _ZONES = ((0.5, "resting"), (0.6, "light"), (0.7, "moderate"), (1.0, "vigorous"))
 
 
@@ -191,9 +193,11 @@ class HomePage:
     def _happened_html(self) -> str:
         rows = []
         for happening in self._recent():
+            if now() - happening.body.get("observed_at", happening.at) > NEWS:
+                continue
             told = words.told(happening, self._hub.registry, self._names, self._say)
             if told is not None:
-                when = words.ago(happening.id // 1000, now(), self._say)
+                when = words.ago(happening.body.get("observed_at", happening.at), now(), self._say)
                 rows.append(
                     f'<div><span class="material-icons">{told[0]}</span><span>{escape(told[1])}<time>{when}</time></span></div>'
                 )

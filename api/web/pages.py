@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from pathlib import Path
 
@@ -21,9 +22,14 @@ FAVICON = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><circle
 <path d="M6 17h6l2-5 4 10 2-5h6" fill="none" stroke="#fff" stroke-width="2.4" stroke-linejoin="round" stroke-linecap="round"/></svg>"""
 
 
+def load_library(data_dir: Path) -> None:
+    """Import what `install` needs, ahead of time; what it keeps goes into the data dir."""
+    os.environ.setdefault("NICEGUI_STORAGE_PATH", str(data_dir / "pages"))
+    importlib.import_module("nicegui")
+
+
 def install(app: FastAPI, hub: Hub, *, demo: bool) -> None:
     """Add the pages. In a demo, on this machine only, whoever comes is shown around as the first wearer."""
-    os.environ.setdefault("NICEGUI_STORAGE_PATH", str(Path(hub.settings.data_dir) / "pages"))
     from nicegui import ui
 
     from api.web import door
