@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import sys
 from pathlib import Path
@@ -37,6 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _serve(settings: Settings, *, demo: bool) -> int:
+    gc.disable()  # until the hub is up: what is loaded now stays
     from api.server import serve
 
     return serve(settings, demo=demo)

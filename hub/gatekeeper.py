@@ -14,17 +14,18 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Coroutine
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-import nats
 import nkeys
 import structlog
-from nats.aio.client import Client
-from nats.aio.msg import Msg
 
 from devices.access import Admitted, Credential, Denied, Permissions, admit
 from devices.sample import Instant
 from hub.broker import ACCOUNT, GATEKEEPER_USER, SYSTEM_USER, BrokerKeys
+
+if TYPE_CHECKING:
+    from nats.aio.client import Client
+    from nats.aio.msg import Msg
 
 log = structlog.get_logger()
 
@@ -116,6 +117,8 @@ class Gatekeeper:
     async def _connect(
         self, user: str, password: str, *, on_return: Callable[[], Coroutine[Any, Any, None]] | None = None
     ) -> Client:
+        import nats  # takes a while to load, and is wanted only once the broker is up
+
         async def on_error(error: Exception) -> None:
             log.debug("gatekeeper_connection", error=str(error))
 

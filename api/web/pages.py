@@ -23,9 +23,10 @@ FAVICON = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><circle
 
 
 def load_library(data_dir: Path) -> None:
-    """Import what `install` needs, ahead of time; what it keeps goes into the data dir."""
+    """Import what takes a while, ahead of time; what the pages' library keeps goes into the data dir."""
     os.environ.setdefault("NICEGUI_STORAGE_PATH", str(data_dir / "pages"))
-    importlib.import_module("nicegui")
+    for library in ("nats", "nicegui"):
+        importlib.import_module(library)
 
 
 def install(app: FastAPI, hub: Hub, *, demo: bool) -> None:

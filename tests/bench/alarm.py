@@ -30,7 +30,7 @@ def latencies(fleet: Fleet, *, rate: float, episodes: int) -> list[float]:
     beside = multiprocessing.get_context("spawn").Process(target=_publish, args=(fleet.broker, others, pace))
     beside.start()
     try:
-        time.sleep(3)
+        time.sleep(2)
         return sorted(_Wrist(fleet.broker, wearer).race(episodes))
     finally:
         beside.join()
