@@ -8,8 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.harness import HubProcess, running
+
+# Examples are judged by what they do, not by how long a busy machine takes over them.
+settings.register_profile("hub", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("hub")
 
 STRICT = os.environ.get("HUB_TEST_STRICT") == "1"
 
