@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from sqlalchemy import Engine, delete, func, insert, or_, update
+from sqlalchemy import ColumnElement, Connection, Engine, Table, delete, func, insert, or_, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session, SQLModel, col, select
@@ -24,6 +25,11 @@ from rules.decision import Decision
 
 QUARANTINE_KEPT = 100_000
 RULES = "rules"
+
+_COMMANDS, _DECISIONS, _REFUSALS, _ARRIVALS, _SNAPSHOTS, _USAGE = (
+    SQLModel.metadata.tables[str(table.__tablename__)]
+    for table in (CommandRow, DecisionRow, QuarantineRow, ArrivalRow, SnapshotRow, UsageRow)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +59,9 @@ class Ledger:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._writing = threading.Lock()
+        self._add_decisions = _insert_new(_DECISIONS, engine)
+        self._add_commands = _insert_new(_COMMANDS, engine)
+        self._lock = threading.Lock()
         """SQLite lets one write at a time, and has the others sleep and look again; waiting here, they lose no time."""
 
     def commit(self, turn: Turn, *, now: Instant) -> Recorded:
@@ -61,16 +69,13 @@ class Ledger:
 
         What is there already stays as it is, so that a turn that is taken again adds nothing.
         """
-        try:
-            with self._writing, Session(self._engine, expire_on_commit=False) as session, session.begin():
-                decided = set(self._add_new(session, DecisionRow, [_decision_row(each) for each in turn.decisions]))
-                rows = [_command_row(command, decision_id=why, now=now) for command, why in turn.commands]
-                queued = set(self._add_new(session, CommandRow, rows))
-                moved = [row.model_copy() for each in turn.results if (row := _settle(session, each, now=now))]
-                if turn.refusals:
-                    session.execute(insert(QuarantineRow), [row.model_dump(exclude={"id"}) for row in turn.refusals])
-        except SQLAlchemyError as error:
-            raise StoreUnavailable(_reason(error)) from error
+        with self._writing() as connection:
+            decided = _add_new(connection, self._add_decisions, [_decision_row(each) for each in turn.decisions])
+            rows = [_command_row(command, decision_id=why, now=now) for command, why in turn.commands]
+            queued = _add_new(connection, self._add_commands, rows)
+            moved = [row for each in turn.results if (row := _settle(connection, each, now=now))]
+            if turn.refusals:
+                connection.execute(insert(_REFUSALS), [row.model_dump(exclude={"id"}) for row in turn.refusals])
         return Recorded(
             decisions=list({each.id: each for each in turn.decisions if each.id in decided}.values()),
             commands=list({command.id: command for command, _ in turn.commands if command.id in queued}.values()),
@@ -79,29 +84,24 @@ class Ledger:
 
     def queue(self, command: Command, *, now: Instant) -> bool:
         """Put one command on record; whether it is new."""
-        with Session(self._engine) as session, session.begin():
-            return bool(self._add_new(session, CommandRow, [_command_row(command, decision_id=None, now=now)]))
+        with self._writing() as connection:
+            return bool(_add_new(connection, self._add_commands, [_command_row(command, decision_id=None, now=now)]))
 
     def advance(self, command_ids: Sequence[str], status: Status, *, now: Instant) -> list[CommandRow]:
         """Move commands forward; those that moved, not those that are as far already."""
-        try:
-            with self._writing, Session(self._engine, expire_on_commit=False) as session, session.begin():
-                rows = session.exec(select(CommandRow).where(col(CommandRow.id).in_(command_ids)))
-                return [moved for row in rows if (moved := _advance(row, status, reason=None, now=now))]
-        except SQLAlchemyError as error:
-            raise StoreUnavailable(_reason(error)) from error
+        with self._writing() as connection:
+            rows = _found(connection, _COMMANDS.c.id.in_(command_ids))
+            return [moved for row in rows if (moved := _advance(connection, row, status, reason=None, now=now))]
 
     def expire(self, *, now: Instant) -> list[CommandRow]:
         """Let commands run out that were not delivered in time; which."""
-        with Session(self._engine, expire_on_commit=False) as session, session.begin():
-            due = col(CommandRow.status).in_(UNDELIVERED) & (col(CommandRow.expires_at) <= now)
-            rows = list(session.exec(select(CommandRow).where(due)))
-            if rows:
-                session.execute(update(CommandRow).where(due).values(status=Status.EXPIRED, updated_at=now))
-            for row in rows:
-                row.status, row.updated_at = Status.EXPIRED, now
-                session.expunge(row)
-            return rows
+        due = _COMMANDS.c.status.in_(UNDELIVERED) & (_COMMANDS.c.expires_at <= now)
+        with Session(self._engine) as session:
+            if session.exec(select(CommandRow.id).where(due).limit(1)).first() is None:
+                return []
+        with self._writing() as connection:
+            rows = _found(connection, due)
+            return [row for row in rows if _advance(connection, row, Status.EXPIRED, reason=None, now=now)]
 
     def undelivered(self, device_id: str | None = None, *, sent_before: Instant | None = None) -> list[Command]:
         """Commands still to be delivered: queued, and, if `sent_before` is given, sent before it and not answered."""
@@ -154,11 +154,8 @@ class Ledger:
 
     def record_arrivals(self, arrivals: Sequence[Arrival]) -> None:
         """Put stamps on record, before what they were given to is stored."""
-        try:
-            with self._writing, Session(self._engine) as session, session.begin():
-                session.execute(insert(ArrivalRow), [arrival._asdict() for arrival in arrivals])
-        except SQLAlchemyError as error:
-            raise StoreUnavailable(_reason(error)) from error
+        with self._writing() as connection:
+            connection.execute(insert(_ARRIVALS), [arrival._asdict() for arrival in arrivals])
 
     def arrivals(self) -> list[Arrival]:
         """The stamps on record, oldest first."""
@@ -168,15 +165,17 @@ class Ledger:
 
     def trim(self) -> None:
         """Let go of the oldest refusals and stamps, so that nobody fills the disk with them."""
-        with Session(self._engine) as session, session.begin():
-            for table, kept in ((QuarantineRow, QUARANTINE_KEPT), (ArrivalRow, ARRIVALS_KEPT)):
-                newest = session.exec(select(func.max(table.id))).one() or 0
-                session.execute(delete(table).where(col(table.id) <= newest - kept))
+        with self._writing() as connection:
+            for table, kept in ((_REFUSALS, QUARANTINE_KEPT), (_ARRIVALS, ARRIVALS_KEPT)):
+                newest = connection.execute(select(func.max(table.c.id))).scalar() or 0
+                connection.execute(delete(table).where(table.c.id <= newest - kept))
 
     def save_snapshot(self, *, seq: int, state: bytes) -> None:
         """Keep what the rules remember at this place of the telemetry store."""
-        with Session(self._engine) as session, session.begin():
-            session.merge(SnapshotRow(name=RULES, seq=seq, state=state))
+        kept = {"seq": seq, "state": state}
+        with self._writing() as connection:
+            if not connection.execute(update(_SNAPSHOTS).where(_SNAPSHOTS.c.name == RULES).values(kept)).rowcount:
+                connection.execute(insert(_SNAPSHOTS).values(name=RULES, **kept))
 
     def snapshot(self) -> tuple[int, bytes] | None:
         """What the rules remembered, and at which place."""
@@ -186,17 +185,17 @@ class Ledger:
 
     def record_usage(self, usage: UsageRow) -> None:
         """Put on record that somebody's data was read by somebody else."""
-        with Session(self._engine) as session, session.begin():
-            session.add(usage)
+        with self._writing() as connection:
+            connection.execute(insert(_USAGE), [usage.model_dump(exclude={"id"})])
 
-    def _add_new(self, session: Session, table: type[SQLModel], rows: list[dict[str, Any]]) -> list[str]:
-        """Insert rows whose id is not there yet; their ids."""
-        rows = list({row["id"]: row for row in reversed(rows)}.values())[::-1]
-        if not rows:
-            return []
-        dialect = postgresql if self._engine.dialect.name == "postgresql" else sqlite
-        statement: Any = dialect.insert(table).on_conflict_do_nothing().returning(table.__table__.c.id)  # type: ignore[attr-defined]
-        return [id_ for (id_,) in session.execute(statement, rows).all()]
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        """A transaction. Written in SQLAlchemy's Core: making objects of rows that are only put away takes as long as the rest."""
+        try:
+            with self._lock, self._engine.begin() as connection:
+                yield connection
+        except SQLAlchemyError as error:
+            raise StoreUnavailable(_reason(error)) from error
 
     def _newest(
         self, query: Any, table: Any, order: Any, *, limit: int, before: tuple[Instant, str] | None
@@ -209,20 +208,40 @@ class Ledger:
             return list(session.exec(query))
 
 
-def _settle(session: Session, result: Result, *, now: Instant) -> CommandRow | None:
+def _insert_new(table: Table, engine: Engine) -> Any:
+    """The statement that inserts rows whose id is not there yet, and answers with their ids."""
+    dialect = postgresql if engine.dialect.name == "postgresql" else sqlite
+    return dialect.insert(table).on_conflict_do_nothing().returning(table.c.id)
+
+
+def _add_new(connection: Connection, statement: Any, rows: list[dict[str, Any]]) -> set[str]:
+    """Insert rows, the first of those with the same id; the ids that were new."""
+    first = {row["id"]: row for row in reversed(rows)}
+    return set(connection.execute(statement, list(first.values())[::-1]).scalars()) if rows else set()
+
+
+def _found(connection: Connection, which: ColumnElement[bool]) -> list[CommandRow]:
+    return [CommandRow(**row) for row in connection.execute(_COMMANDS.select().where(which)).mappings()]
+
+
+def _settle(connection: Connection, result: Result, *, now: Instant) -> CommandRow | None:
     """Take in what a device answered; only to commands of its own."""
-    row = session.get(CommandRow, result.id)
-    if row is None or row.device_id != result.source:
-        return None
-    return _advance(row, result.status, reason=result.reason, now=now)
+    own = (_COMMANDS.c.id == result.id) & (_COMMANDS.c.device_id == result.source)
+    rows = _found(connection, own)
+    return _advance(connection, rows[0], result.status, reason=result.reason, now=now) if rows else None
 
 
-def _advance(row: CommandRow, status: Status, *, reason: str | None, now: Instant) -> CommandRow | None:
+def _advance(
+    connection: Connection, row: CommandRow, status: Status, *, reason: str | None, now: Instant
+) -> CommandRow | None:
+    """Move a command forward, if it may; the row as it is now."""
     if not may_follow(Status(row.status), status):
         return None
     row.status, row.updated_at = status, now
     row.reason = reason or row.reason
     row.sent_at = now if status is Status.SENT else row.sent_at
+    moved = row.model_dump(include={"status", "updated_at", "reason", "sent_at"})
+    connection.execute(update(_COMMANDS).where(_COMMANDS.c.id == row.id).values(moved))
     return row
 
 
