@@ -1,8 +1,9 @@
-"""The telemetry store on one machine: DuckDB, one file.
+"""The telemetry store on one machine: DuckDB, one file, with a journal beside it.
 
 Why it is quick to append to and still stores nothing twice: it keeps, in memory, the newest time of every source and
-metric. What is newer than that is new for certain and goes straight in; only what is not (late data, redeliveries) is
-looked up. Rollups are folded from the samples behind the write path, by place in the order of arrival.
+metric. What is newer than that is new for certain and goes into the journal, durably, and from there into DuckDB many batches
+at a time; only what is not (late data, redeliveries, events) is looked up and inserted at once. Whoever reads has the journal
+brought in first. Rollups are folded from the samples behind the write path, by place in the order of arrival.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ import json
 import threading
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
-from operator import attrgetter
 from pathlib import Path
 from typing import Any, cast
 
@@ -23,19 +23,19 @@ from numpy.typing import NDArray
 from devices.errors import StoreUnavailable
 from devices.sample import Event, Instant, Sample
 from hub.telemetry import Agg, Change, Day, MetricKind, Point, Span, Stored, Window, sql
+from hub.telemetry.columns import Columns, columns_of, decode, encode, joined
+from hub.telemetry.journal import Journal
 from hub.telemetry.marks import Advance, Marks
-
-Columns = dict[str, NDArray[Any]]
+from hub.telemetry.names import Names
 
 _BEFORE_ALL: Instant = -(1 << 62)
 _REPLAY_CHUNK = 50_000
 THREADS = 1
-"""Small inserts are a fifth quicker on one thread, and the other core is the broker's."""
-MEMORY_LIMIT = "256MB"
+"""The other core is the broker's."""
+MEMORY_LIMIT = "128MB"
 WAL_LIMIT = "64MB"
-
-_SOURCE, _METRIC = attrgetter("source"), attrgetter("metric")
-_OBSERVED_AT, _VALUE = attrgetter("observed_at"), attrgetter("value")
+JOURNALED_LIMIT = 50_000
+"""Samples in the journal before it is brought in at once, whether anybody reads or not: they are in memory too."""
 
 
 class DuckStore:
@@ -45,8 +45,8 @@ class DuckStore:
         """Open or create the file. Raises `StoreUnavailable` if it cannot be, e.g. because another hub has it open."""
         self._path = path
         self._kinds = {kind.name: kind for kind in metrics}
-        self._rolling = threading.Lock()
-        self._naming = threading.Lock()
+        self._rolling, self._flushing, self._turning = threading.RLock(), threading.RLock(), threading.Lock()
+        self._journaled: list[Columns] = []
         self._broken = False
         self._marks = Marks()
         self._rolled = self._last_seq = 0
@@ -57,9 +57,11 @@ class DuckStore:
             self._reopen()
         try:
             places, advance = self._insert(changes)
-        except duckdb.Error as error:
+        except (duckdb.Error, StoreUnavailable) as error:
             self._broken = True
             raise StoreUnavailable(_reason(error)) from error
+        except OSError as error:
+            raise StoreUnavailable(f"the journal cannot be written: {error.strerror}") from error
         self._marks.move(advance)
         if len(places):
             self._last_seq += int(places[-1]) + 1
@@ -70,6 +72,7 @@ class DuckStore:
 
     def since(self, seq: int) -> Iterator[Stored]:
         upto = self._last_seq
+        self.flush()
         with self._reading() as cursor:
             cursor.execute(sql.SINCE, {"after": seq, "upto": upto})
             while rows := cursor.fetchmany(_REPLAY_CHUNK):
@@ -80,10 +83,13 @@ class DuckStore:
         after = window.after or Point(_BEFORE_ALL, None)
         asked = self._ask(metric, window) | {
             "after_at": after.at,
-            "after_source": self._sources.get(after.source, 0),
+            "after_source": self._names.source_numbers.get(after.source, 0),
         }
         rows = self._select(spans, sql.RAW, asked)
-        return [Point(at, state if value is None else value, self._names[source]) for at, value, state, source in rows]
+        return [
+            Point(at, state if value is None else value, self._names.sources[source])
+            for at, value, state, source in rows
+        ]
 
     def buckets(self, spans: Sequence[Span], metric: str, window: Window, *, every: Instant, agg: Agg) -> list[Point]:
         query = sql.BUCKETS.format(value=sql.AGGREGATES[agg], state=sql.STATE_AGGREGATES.get(agg, "null"))
@@ -93,16 +99,16 @@ class DuckStore:
 
     def days(self, spans: Sequence[Span], metric: str, first: date, last: date) -> list[Day]:
         self.roll()
-        rows = self._select(spans, sql.DAYS, [self._metrics.get(metric, -1), first, last])
-        return [Day(self._names[row[0]], *row[1:]) for row in rows]
+        rows = self._select(spans, sql.DAYS, [self._names.metric_numbers.get(metric, -1), first, last])
+        return [Day(self._names.sources[row[0]], *row[1:]) for row in rows]
 
     def latest(self, sources: Sequence[str] | None = None) -> list[Sample]:
         self.roll()
         with self._reading() as cursor:
             rows = cursor.execute(sql.LATEST).fetchall()
-        wanted = None if sources is None else {self._sources.get(source) for source in sources}
+        wanted = None if sources is None else {self._names.source_numbers.get(source) for source in sources}
         return [
-            Sample(self._names[source], self._metric_names[metric], at, state if value is None else value)
+            Sample(self._names.sources[source], self._names.metrics[metric], at, state if value is None else value)
             for source, metric, at, value, state in rows
             if wanted is None or source in wanted
         ]
@@ -110,19 +116,35 @@ class DuckStore:
     def events(self, spans: Sequence[Span], window: Window) -> list[Event]:
         asked = {"since": window.since, "until": window.until, "limit": window.limit}
         rows = self._select(spans, sql.EVENTS, asked)
-        return [Event(self._names[src], id_, type_, at, json.loads(payload)) for src, id_, type_, at, payload in rows]
+        return [
+            Event(self._names.sources[src], id_, type_, at, json.loads(payload))
+            for src, id_, type_, at, payload in rows
+        ]
 
     def declare(self, source: str, zone: str) -> None:
-        self._source(source)
+        self._names.number_source(source)
         self.roll()
         with self._writing() as cursor:
             cursor.execute("update sources set zone = ? where name = ? and zone <> ?", [zone, source, zone])
+
+    def flush(self) -> None:
+        """Bring what is in the journal into DuckDB. After a failed write it stays there until the store is open again."""
+        with self._flushing:
+            if self._broken:
+                return
+            with self._turning:
+                batches, self._journaled = self._journaled, []
+                finished = self._journal.turn() if batches else []
+            if batches:
+                self._bring_in(batches)
+                self._journal.drop(finished)
 
     def roll(self) -> int:
         with self._rolling:
             upto, rolled = self._last_seq, self._rolled
             if upto == rolled:
                 return 0
+            self.flush()
             with self._writing() as cursor:
                 _fold(cursor, rolled=rolled, upto=upto)
             self._rolled = upto
@@ -131,12 +153,12 @@ class DuckStore:
     def prune(self, metric: str, before: Instant) -> int:
         self.roll()
         with self._writing() as cursor:
-            number = self._metrics.get(metric, -1)
+            number = self._names.metric_numbers.get(metric, -1)
             return _count(cursor.execute("delete from samples where metric = ? and observed_at < ?", [number, before]))
 
     def remove(self, source: str) -> int:
         self.roll()
-        number = self._sources.get(source, -1)
+        number = self._names.source_numbers.get(source, -1)
         with self._rolling, self._writing() as cursor:
             gone = _count(cursor.execute("delete from samples where source = ?", [number]))
             gone += _count(cursor.execute("delete from events where source = ?", [number]))
@@ -146,17 +168,20 @@ class DuckStore:
         return gone
 
     def checkpoint(self) -> None:
+        self.flush()
         with self._reading() as cursor:
             cursor.execute("checkpoint")
 
     def close(self) -> None:
-        self._writer.close()
-        self._connection.close()
+        with contextlib.suppress(StoreUnavailable):
+            self.flush()
+        self._let_go()
 
     def _open(self) -> None:
         self._broken = True
         self._marks = Marks()
         try:
+            self._journal = Journal(self._path.with_name(f"{self._path.name}.journal"))
             config: dict[str, Any] = {
                 "memory_limit": MEMORY_LIMIT,
                 "threads": THREADS,
@@ -170,74 +195,99 @@ class DuckStore:
             self._broken = False
         except duckdb.Error as error:
             raise StoreUnavailable(_reason(error)) from error
+        except OSError as error:
+            raise StoreUnavailable(f"the journal cannot be read: {error.strerror}") from error
 
     def _load(self) -> None:
         cursor = self._connection.cursor()
-        self._names: dict[int, str] = dict(cursor.execute("select id, name from sources").fetchall())
-        self._sources = {name: number for number, name in self._names.items()}
-        self._metric_names: dict[int, str] = dict(cursor.execute("select id, name from metrics").fetchall())
-        self._metrics = {name: number for number, name in self._metric_names.items()}
-        for name in self._kinds:
-            self._metric(name)
+        self._names = Names(self._connection, self._kinds)
         self._rolled = cursor.execute("select rolled from progress").fetchall()[0][0]
-        newest = "select greatest((select max(seq) from samples), (select max(seq) from events), ?)"
-        self._last_seq = cursor.execute(newest, [self._rolled]).fetchall()[0][0]
+        self._last_seq = self._newest_seq(cursor)
+        self._recover()
+        self._last_seq = self._newest_seq(cursor)
         self.roll()
         for source, metric, at in cursor.execute("select source, metric, observed_at from latest").fetchall():
             self._marks.load(source, metric, at)
 
+    def _newest_seq(self, cursor: duckdb.DuckDBPyConnection) -> int:
+        newest = "select greatest((select max(seq) from samples), (select max(seq) from events), ?)"
+        return int(cursor.execute(newest, [self._rolled]).fetchall()[0][0])
+
+    def _recover(self) -> None:
+        """Bring in what a crash left in the journal. What DuckDB has already, it has up to a place in the order."""
+        batches = [decode(record) for record in self._journal.records()]
+        self._journaled = []
+        if missing := [batch for batch in batches if batch["seq"][-1] > self._last_seq]:
+            self._bring_in(missing)
+        self._journal.drop(self._journal.turn())
+
+    def _bring_in(self, batches: Sequence[Columns]) -> None:
+        try:
+            with self._writing() as cursor:
+                _insert_columns(cursor, joined(batches))
+        except StoreUnavailable:
+            self._broken = True
+            raise
+
+    def _let_go(self) -> None:
+        self._journal.close()
+        self._writer.close()
+        self._connection.close()
+
     def _reopen(self) -> None:
         """After a failed write, trust only what is on disk."""
-        with contextlib.suppress(duckdb.Error):
-            self.close()
-        self._open()
+        with self._rolling, self._flushing:
+            with contextlib.suppress(duckdb.Error):
+                self._let_go()
+            self._open()
 
     def _insert(self, changes: Sequence[Change]) -> tuple[NDArray[np.int64], Advance]:
         """Insert what is new, in one transaction; its places, and how far the marks go now that it is committed."""
         places = np.arange(len(changes), dtype=np.int64)
         if set(map(type, changes)) <= {Sample}:
-            fresh, advance = self._insert_samples(cast(Sequence[Sample], changes), places)
-        else:
-            samples = [change for change in changes if isinstance(change, Sample)]
-            is_sample = np.fromiter((isinstance(change, Sample) for change in changes), np.bool_, len(changes))
-            with _transaction(self._writer):
-                fresh, advance = self._insert_samples(samples, places[is_sample])
-                fresh = np.sort(np.append(fresh, self._insert_events(changes, places[~is_sample])))
+            return self._insert_samples(cast(Sequence[Sample], changes), places, at_once=False)
+        samples = [change for change in changes if isinstance(change, Sample)]
+        is_sample = np.fromiter((isinstance(change, Sample) for change in changes), np.bool_, len(changes))
+        self.flush()
+        with _transaction(self._writer):
+            fresh, advance = self._insert_samples(samples, places[is_sample], at_once=True)
+            fresh = np.sort(np.append(fresh, self._insert_events(changes, places[~is_sample])))
         return fresh, advance
 
     def _insert_samples(
-        self, samples: Sequence[Sample], places: NDArray[np.int64]
+        self, samples: Sequence[Sample], places: NDArray[np.int64], *, at_once: bool
     ) -> tuple[NDArray[np.int64], Advance]:
         columns = self._columns(samples, places)
         novelty = self._marks.compare(columns["source"], columns["metric"], columns["observed_at"])
         keep = novelty.new
         if novelty.suspects.any():
+            if not at_once:
+                self.flush()
             keep = keep | self._unknown(columns, novelty.suspects)
         if not keep.all():
             columns = {name: column[keep] for name, column in columns.items()}
         if len(columns["seq"]):
-            insert = sql.INSERT_STATES if "state" in columns else sql.INSERT_NUMBERS
-            _run(self._writer, insert, columns)
+            if at_once or novelty.suspects.any():
+                _insert_columns(self._writer, columns)
+            else:
+                self._journalize(columns)
         return places[keep], novelty.advance
 
+    def _journalize(self, columns: Columns) -> None:
+        """Keep a batch durably, to be brought in with others."""
+        if sum(len(batch["seq"]) for batch in self._journaled) > JOURNALED_LIMIT:
+            self.flush()
+        with self._turning:
+            self._journal.append(encode(columns))
+            self._journaled.append(columns)
+
     def _columns(self, samples: Sequence[Sample], places: NDArray[np.int64]) -> Columns:
-        """The columns of some samples. Written with `map` throughout: this runs for every value of every device."""
-        count = len(samples)
+        names, seq = self._names, places + (self._last_seq + 1)
         try:
-            sources = np.fromiter(map(self._sources.__getitem__, map(_SOURCE, samples)), np.int32, count)
-            metrics = np.fromiter(map(self._metrics.__getitem__, map(_METRIC, samples)), np.int16, count)
+            known, metrics = names.source_numbers.__getitem__, names.metric_numbers.__getitem__
+            return columns_of(samples, seq, source=known, metric=metrics)
         except KeyError:
-            for sample in samples:
-                self._source(sample.source)
-                self._metric(sample.metric)
-            return self._columns(samples, places)
-        columns: Columns = {
-            "seq": places + (self._last_seq + 1),
-            "source": sources,
-            "metric": metrics,
-            "observed_at": np.fromiter(map(_OBSERVED_AT, samples), np.int64, count),
-        }
-        return columns | _values(samples)
+            return columns_of(samples, seq, source=names.number_source, metric=names.number_metric)
 
     def _unknown(self, columns: Columns, suspects: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Which of the suspects are not stored yet."""
@@ -254,7 +304,7 @@ class DuckStore:
         events = [event for place in places.tolist() if isinstance(event := changes[place], Event)]
         columns: Columns = {
             "seq": places + first,
-            "source": np.array([self._source(event.source) for event in events], dtype=np.int32),
+            "source": np.array([self._names.number_source(event.source) for event in events], dtype=np.int32),
             "id": np.array([event.id for event in events], dtype=object),
             "type": np.array([event.type for event in events], dtype=object),
             "observed_at": np.array([event.observed_at for event in events], dtype=np.int64),
@@ -263,54 +313,30 @@ class DuckStore:
         inserted = _run(self._writer, sql.INSERT_EVENTS, columns)
         return np.array([seq - first for (seq,) in inserted], dtype=np.int64)
 
-    def _source(self, name: str) -> int:
-        return self._sources.get(name) or self._name_source(name)
-
-    def _metric(self, name: str) -> int:
-        return self._metrics.get(name) or self._name_metric(name)
-
-    def _name_source(self, name: str) -> int:
-        with self._naming, self._reading() as cursor:
-            if name not in self._sources:
-                number = max(self._names, default=0) + 1
-                cursor.execute("insert into sources values (?, ?, 'UTC')", [number, name])
-                self._names[number] = name
-                self._sources[name] = number
-            return self._sources[name]
-
-    def _name_metric(self, name: str) -> int:
-        with self._naming, self._reading() as cursor:
-            if name not in self._metrics:
-                number = max(self._metric_names, default=0) + 1
-                kind = self._kinds.get(name, MetricKind(name, resets_daily=False))
-                cursor.execute("insert into metrics values (?, ?, ?)", [number, name, kind.resets_daily])
-                self._metric_names[number] = name
-                self._metrics[name] = number
-            return self._metrics[name]
-
     def _change(self, row: tuple[Any, ...]) -> Change:
         _, source, metric, at, value, state, id_, type_, payload = row
         if metric is None:
-            return Event(self._names[source], id_, type_, at, json.loads(payload))
-        return Sample(self._names[source], self._metric_names[metric], at, state if value is None else value)
+            return Event(self._names.sources[source], id_, type_, at, json.loads(payload))
+        return Sample(self._names.sources[source], self._names.metrics[metric], at, state if value is None else value)
 
     def _ask(self, metric: str, window: Window) -> dict[str, Any]:
         return {
-            "metric": self._metrics.get(metric, -1),
+            "metric": self._names.metric_numbers.get(metric, -1),
             "since": window.since,
             "until": window.until,
             "limit": window.limit,
         }
 
     def _select(self, spans: Sequence[Span], query: str, parameters: Any) -> list[tuple[Any, ...]]:
-        known = [span for span in spans if span.source in self._sources]
+        known = [span for span in spans if span.source in self._names.source_numbers]
         asked: Columns = {
-            "source": np.array([self._sources[span.source] for span in known], dtype=np.int32),
+            "source": np.array([self._names.source_numbers[span.source] for span in known], dtype=np.int32),
             "since": np.array([span.since for span in known], dtype=np.int64),
             "until": np.array([span.until for span in known], dtype=np.int64),
         }
         if not known:
             return []
+        self.flush()
         with self._reading() as cursor:
             return _run(cursor, query, asked, parameters)
 
@@ -353,15 +379,8 @@ def _run(
     return cursor.execute(query, parameters).fetchall()
 
 
-def _values(samples: Sequence[Sample]) -> Columns:
-    """The column of values; where there are texts among them, those in a column of their own."""
-    try:
-        return {"value": np.fromiter(map(_VALUE, samples), np.float64, len(samples))}
-    except ValueError:
-        values = [sample.value for sample in samples]
-        numbers = [np.nan if isinstance(value, str) else value for value in values]
-        texts = [value if isinstance(value, str) else None for value in values]
-        return {"value": np.array(numbers, dtype=np.float64), "state": np.array(texts, dtype=object)}
+def _insert_columns(cursor: duckdb.DuckDBPyConnection, columns: Columns) -> None:
+    _run(cursor, sql.INSERT_STATES if "state" in columns else sql.INSERT_NUMBERS, columns)
 
 
 def _fold(cursor: duckdb.DuckDBPyConnection, *, rolled: int, upto: int) -> None:
@@ -385,6 +404,6 @@ def _count(cursor: duckdb.DuckDBPyConnection) -> int:
     return int(cursor.fetchall()[0][0])
 
 
-def _reason(error: duckdb.Error) -> str:
+def _reason(error: Exception) -> str:
     """The first line of DuckDB's message: the rest is a stack trace."""
     return str(error).split("\n", 1)[0]

@@ -1,0 +1,80 @@
+"""Samples as columns: how they are compared, journaled and inserted, a whole batch at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from operator import attrgetter
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from devices.sample import Sample
+
+Columns = dict[str, NDArray[Any]]
+"""`seq, source, metric, observed_at, value`, and `state` where there are texts among the values; all of one length."""
+
+_NUMBERS = {"seq": np.int64, "source": np.int32, "metric": np.int16, "observed_at": np.int64, "value": np.float64}
+_SOURCE, _METRIC = attrgetter("source"), attrgetter("metric")
+_OBSERVED_AT, _VALUE = attrgetter("observed_at"), attrgetter("value")
+
+
+class _Record(msgspec.Struct, array_like=True):
+    numbers: list[bytes]
+    states: list[str | None] | None
+
+
+def columns_of(
+    samples: Sequence[Sample], seq: NDArray[np.int64], *, source: Callable[[str], int], metric: Callable[[str], int]
+) -> Columns:
+    """The columns of some samples; raises what `source` and `metric` raise for a name without a number.
+
+    Written with `map` throughout: this runs for every value of every device.
+    """
+    count = len(samples)
+    columns: Columns = {
+        "seq": seq,
+        "source": np.fromiter(map(source, map(_SOURCE, samples)), np.int32, count),
+        "metric": np.fromiter(map(metric, map(_METRIC, samples)), np.int16, count),
+        "observed_at": np.fromiter(map(_OBSERVED_AT, samples), np.int64, count),
+    }
+    return columns | _values(samples)
+
+
+def encode(columns: Columns) -> bytes:
+    """As a record of the journal."""
+    states = columns["state"].tolist() if "state" in columns else None
+    return msgspec.msgpack.encode(_Record([columns[name].tobytes() for name in _NUMBERS], states))
+
+
+def decode(record: bytes) -> Columns:
+    """From a record of the journal."""
+    read = msgspec.msgpack.decode(record, type=_Record)
+    columns: Columns = {
+        name: np.frombuffer(raw, type_) for (name, type_), raw in zip(_NUMBERS.items(), read.numbers, strict=True)
+    }
+    return columns if read.states is None else columns | {"state": np.array(read.states, dtype=object)}
+
+
+def joined(batches: Sequence[Columns]) -> Columns:
+    """Several batches as one."""
+    columns: Columns = {name: np.concatenate([batch[name] for batch in batches]) for name in _NUMBERS}
+    if any("state" in batch for batch in batches):
+        columns["state"] = np.concatenate([_states(batch) for batch in batches])
+    return columns
+
+
+def _states(batch: Columns) -> NDArray[Any]:
+    return batch["state"] if "state" in batch else np.full(len(batch["seq"]), None, dtype=object)
+
+
+def _values(samples: Sequence[Sample]) -> Columns:
+    """The column of values; where there are texts among them, those in a column of their own."""
+    try:
+        return {"value": np.fromiter(map(_VALUE, samples), np.float64, len(samples))}
+    except ValueError:
+        values = [sample.value for sample in samples]
+        numbers = [np.nan if isinstance(value, str) else value for value in values]
+        texts = [value if isinstance(value, str) else None for value in values]
+        return {"value": np.array(numbers, dtype=np.float64), "state": np.array(texts, dtype=object)}
