@@ -93,6 +93,12 @@ def home_of(person: str, hub: Hub) -> str | None:
     return hub.accounts.person(person).home_id
 
 
+def zone_of(person: str, hub: Hub) -> str:
+    """The time zone of a person's home; UTC for somebody without one."""
+    home = home_of(person, hub)
+    return hub.accounts.home(home).timezone if home else "UTC"
+
+
 def now() -> int:
     """Milliseconds since 1970 UTC."""
     return time.time_ns() // 1_000_000

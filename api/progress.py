@@ -9,6 +9,7 @@ from api.instants import to_rfc3339
 from api.schemas import ChangeOut, MonthOut, ProgressOut, SeriesItem
 from api.series import by_day, day_value, midnight, tidy
 from devices.errors import Invalid, NotFound
+from devices.units import spoken_unit
 from hub.views import View
 from rules import progress
 from rules.progress import DayValue, Progress
@@ -46,11 +47,6 @@ def answer(view: View, name: str, *, since: datetime | None, until: datetime | N
         insufficient=came.insufficient,
         sentence=progress.sentence(came, titles=metric.spec.title.model_dump(), unit=spoken_unit(metric.spec.unit)),
     )
-
-
-def spoken_unit(unit: str) -> str:
-    """A unit as people read it."""
-    return {"/min": "/min", "{step}": "", "Cel": "°C", "kW.h": "kWh", "1": ""}.get(unit, unit)
 
 
 def _change(name: str, came: Progress) -> ChangeOut | None:

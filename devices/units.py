@@ -1,4 +1,4 @@
-"""Units: UCUM codes in models, SenML names (RFC 8428, RFC 8798) on the wire."""
+"""Units: UCUM codes in models, SenML names (RFC 8428, RFC 8798) on the wire, and what people read."""
 
 from __future__ import annotations
 
@@ -60,6 +60,7 @@ _SCALES = {
     ("%", "1"): 0.01,
 }
 _COUNTS = frozenset({"{step}", "{item}", "{level}"})
+_SPOKEN = {"{step}": "", "1": "", "Cel": "°C", "kW.h": "kWh"}
 
 
 def factor(given: str, wanted: str) -> float | None:
@@ -69,3 +70,8 @@ def factor(given: str, wanted: str) -> float | None:
         return scale
     further = _SCALES.get((unit, wanted))
     return None if further is None else scale * further
+
+
+def spoken_unit(unit: str) -> str:
+    """A unit as people read it."""
+    return _SPOKEN.get(unit, unit)

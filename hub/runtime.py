@@ -129,7 +129,7 @@ def open_hub(settings: Settings) -> Iterator[Hub]:
             [
                 Chore("roll", ROLL_EVERY, telemetry.roll),
                 Chore("snapshot", SNAPSHOT_EVERY, pipeline.save_snapshot),
-                Chore("trim", TRIM_EVERY, partial(_trim, telemetry, ledger, registry)),
+                Chore("trim", TRIM_EVERY, partial(_trim, telemetry, ledger, registry), at_once=True),
                 Chore("tell_twins", TELL_TWINS_EVERY, narrator.tell_twins),
                 Chore("refusals", FLUSH_EVERY, lambda: ledger.record_refusals(refusals.take())),
                 Chore("gauges", FLUSH_EVERY, partial(_gauge, metrics, bridge, broker)),

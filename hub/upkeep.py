@@ -20,11 +20,12 @@ _SHARE = 10
 
 @dataclass(slots=True)
 class Chore:
-    """Something to be done every so many seconds."""
+    """Something to be done every so many seconds, for the first time after as many, or `at_once`."""
 
     name: str
     every: float
     do: Callable[[], object]
+    at_once: bool = False
     due: float = 0.0
 
 
@@ -37,9 +38,9 @@ class Upkeep:
         self._thread = threading.Thread(target=self._run, name="upkeep", daemon=True)
 
     def start(self) -> None:
-        """Begin; every chore is first due after its own time."""
+        """Begin, and do nothing of it in the caller's thread."""
         for chore in self._chores:
-            chore.due = time.monotonic() + chore.every
+            chore.due = time.monotonic() + (0.0 if chore.at_once else chore.every)
         self._thread.start()
 
     def stop(self) -> None:

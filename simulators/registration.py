@@ -96,7 +96,7 @@ def register_load(
         futures = [pool.submit(register, number) for number in range(1, count + 1)]
         try:
             return [future.result() for future in futures]
-        except BaseException:
+        except (SimulatorError, KeyboardInterrupt):
             pool.shutdown(wait=False, cancel_futures=True)
             raise
 

@@ -9,13 +9,12 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query
 
 from api import progress
-from api.deps import CallerDep, HubDep, OperatorDep, PersonDep, ReaderDep
+from api.deps import CallerDep, HubDep, OperatorDep, PersonDep, ReaderDep, zone_of
 from api.instants import Moment, to_rfc3339
 from api.paging import before_of, cursor_of
 from api.schemas import DecisionOut, Page, PersonIn, PersonOut, ProgressOut, Series
 from api.series import SeriesQuery, answer, opened
 from devices import topics
-from hub.runtime import Hub
 from hub.store.accounts import NewPerson
 from hub.store.tables import DecisionRow, Person
 
@@ -81,12 +80,6 @@ def person_decisions(
     return Page(
         items=items, next=cursor_of(rows[limit - 1].observed_at, rows[limit - 1].id) if len(rows) > limit else None
     )
-
-
-def zone_of(person_id: str, hub: Hub) -> str:
-    """The time zone of a person's home; UTC for somebody without one."""
-    home = hub.accounts.person(person_id).home_id
-    return hub.accounts.home(home).timezone if home else "UTC"
 
 
 def _id_from(username: str) -> str:

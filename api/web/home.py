@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from nicegui import ui
 
-from api.deps import may_see, now
+from api.deps import may_see, now, zone_of
 from api.web import charts, words
 from api.web.frame import dress, markup, top
 from api.web.visits import Visit
@@ -106,10 +106,9 @@ class HomePage:
         if person_id is None:
             return None
         person = self._hub.accounts.person(person_id)
-        zone = self._hub.accounts.home(person.home_id).timezone if person.home_id else "UTC"
         watches = self._hub.registry.owned_by(person_id, role="watch")
         subject = self._hub.registry.subjects.get(person_id) or Subject(person_id, person.birth_year)
-        return Wearer(person_id, person.name, zone, watches[0] if watches else None, subject)
+        return Wearer(person_id, person.name, zone_of(person_id, self._hub), watches[0] if watches else None, subject)
 
     def _greeting(self) -> str:
         zone = ZoneInfo(self._wearer.zone if self._wearer else "UTC")

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from nicegui import ui
 
+from api.deps import zone_of
 from api.series import by_day, day_value
 from api.web import charts
 from api.web.frame import dress, markup, top
@@ -77,13 +78,9 @@ class MePage:
         person = self._visit.caller.person
         if person is None:
             return None
-        self._zone = self._zone_of(person)
+        self._zone = zone_of(person, self._hub)
         view = self._hub.gate.person(person, Reader(self._visit.caller.username, person, "service", "/me"))
         return view if isinstance(view, View) else None
-
-    def _zone_of(self, person: str) -> str:
-        home = self._hub.accounts.person(person).home_id
-        return self._hub.accounts.home(home).timezone if home else "UTC"
 
     def _today(self, view: View) -> str:
         today = datetime.now(ZoneInfo(self._zone)).date()

@@ -10,6 +10,7 @@ import msgspec
 from api.web.catalogue import Catalogue
 from devices.sample import DAY, HOUR, MINUTE, SECOND, Instant, Value
 from devices.twin import Twin
+from devices.units import spoken_unit
 from hub.feed import Happening
 from hub.registry import Entry, Registry
 
@@ -84,11 +85,6 @@ def _figure(entry: Entry, name: str, value: Value, say: Catalogue) -> str:
 def _number(value: float) -> str:
     """Three figures or so."""
     return f"{value:,.0f}" if abs(value) >= 100 or value == round(value) else f"{value:.1f}"
-
-
-def spoken_unit(unit: str) -> str:
-    """A unit as people read it."""
-    return {"/min": "/min", "{step}": "", "Cel": "°C", "kW.h": "kWh", "1": ""}.get(unit, unit)
 
 
 def ago(at: Instant, now: Instant, say: Catalogue) -> str:

@@ -152,9 +152,9 @@ class DuckStore:
 
     def prune(self, metric: str, before: Instant) -> int:
         self.roll()
+        asked = [self._names.metric_numbers.get(metric, -1), before, self._rolled]
         with self._writing() as cursor:
-            number = self._names.metric_numbers.get(metric, -1)
-            return _count(cursor.execute("delete from samples where metric = ? and observed_at < ?", [number, before]))
+            return _count(cursor.execute(sql.PRUNE, asked))
 
     def remove(self, source: str) -> int:
         self.roll()

@@ -149,6 +149,9 @@ on conflict do update set
 
 LATEST = "select source, metric, observed_at, value, state from latest"
 
+# What came in since the rollups were brought up to date is left for the next time.
+PRUNE = "delete from samples where metric = ? and observed_at < ? and seq <= ?"
+
 # `incoming` holds (source, since, until), a row for each time a device belonged to whom the series is of.
 RAW = """
 select t.observed_at, t.value, t.state, t.source

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import re
+import signal
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
+from datetime import datetime
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import fitdecode
 import pytest
@@ -15,18 +22,51 @@ import pytest
 from tests.harness import PASSWORD, ROOT, HubProcess, add_device, add_home, add_person, eventually, ok
 
 RECORDING = ROOT.parent / "shared" / "data" / "run.fit"
+needs_recording = pytest.mark.skipif(not RECORDING.exists(), reason="the recording is not beside this project")
+Points = list[tuple[int, float]]
 
 
 def simulate(hub: HubProcess, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(**called(hub, *arguments), timeout=120, check=False)
+
+
+@contextlib.contextmanager
+def simulating(hub: HubProcess, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """The simulators, running until the block ends; they heed SIGINT even where tests run in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    with subprocess.Popen(**called(hub, *arguments)) as process:
+        signal.signal(signal.SIGINT, before)
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def called(hub: HubProcess, *arguments: str) -> dict[str, Any]:
     command = [sys.executable, "-m", "simulators", *arguments, "--api", hub.url]
     command += ["--password-file", str(hub.data_dir / "operator-password")]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("HUB_")}
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return {"args": command, "cwd": ROOT, "env": environment, **pipes}
 
 
-def recorded() -> dict[str, list[tuple[int, float]]]:
-    """Heart rate and distance as the file has them, and the energy of its session."""
-    found: dict[str, list[tuple[int, float]]] = {"heart_rate": [], "distance": [], "energy": []}
+def run_of(wearer: str, *more: str) -> list[str]:
+    """The arguments that replay the recording on somebody's watch."""
+    return ["replay", str(RECORDING), "--device", f"{wearer}-watch", "--owner", wearer, "--home", "home-1", *more]
+
+
+def with_a_watch(hub: HubProcess, wearer: str, *, born: int = 1990) -> None:
+    """Have a person who wears a watch."""
+    with hub.api() as api:
+        if api.get("/v1/homes").json()["items"] == []:
+            add_home(api)
+        add_person(api, wearer, birth_year=born)
+        add_device(api, f"{wearer}-watch", owner=wearer)
+
+
+def recorded() -> dict[str, Points]:
+    """Heart rate and distance as the file has them, and the energy of its session, which is the last of it."""
+    found: dict[str, Points] = {"heart_rate": [], "distance": [], "energy": []}
     with fitdecode.FitReader(RECORDING) as reader:
         for frame in reader:
             if not isinstance(frame, fitdecode.FitDataMessage):
@@ -40,24 +80,15 @@ def recorded() -> dict[str, list[tuple[int, float]]]:
     return found
 
 
-@pytest.mark.skipif(not RECORDING.exists(), reason="the recording is not beside this project")
+@needs_recording
 @pytest.mark.parametrize(("wearer", "born", "fires"), [("elder", 1955, True), ("younger", 1995, False)])
 def test_a_real_run_is_found_again_to_the_digit_and_the_guard_heeds_the_wearers_age(hub, wearer, born, fires) -> None:
-    device = f"{wearer}-watch"
-    with hub.api() as api:
-        if api.get("/v1/homes").json()["items"] == []:
-            add_home(api)
-        add_person(api, wearer, birth_year=born)
-        add_device(api, device, owner=wearer)
-    done = simulate(
-        hub, "replay", str(RECORDING), "--instant", "--device", device, "--owner", wearer, "--home", "home-1"
-    )
+    with_a_watch(hub, wearer, born=born)
+    done = simulate(hub, *run_of(wearer, "--instant"))
     assert done.returncode == 0, done.stderr
-    expected = recorded()
     with hub.api(wearer, PASSWORD) as own:
-        for metric, points in expected.items():
-            items = eventually(partial(enough, own, metric, len(points)))
-            assert [item["value"] for item in items] == [value for _, value in points], metric
+        for metric, points in recorded().items():
+            assert eventually(partial(enough, own, metric, len(points))) == points, metric
         decisions = ok(own.get("/v1/people/me/decisions"))["items"]
         levels = [decision["level"] for decision in reversed(decisions)]
         assert bool(levels) is fires
@@ -65,17 +96,78 @@ def test_a_real_run_is_found_again_to_the_digit_and_the_guard_heeds_the_wearers_
             assert levels[:2] == ["notice", "warning"]
             limit = 208 - 0.7 * (2015 - born)
             assert decisions[-1]["clause"]["above"] == pytest.approx(limit)
-            commands = ok(own.get(f"/v1/devices/{device}/commands"))["items"]
+            commands = ok(own.get(f"/v1/devices/{wearer}-watch/commands"))["items"]
             assert {"vibrate", "stop_alarm"} <= {command["type"] for command in commands}
 
 
-def enough(own, metric: str, count: int) -> list[dict] | None:
-    items = items_of(own, metric)
-    return items if len(items) >= count else None
+@needs_recording
+def test_a_run_told_faster_lands_whole_and_takes_its_share_of_the_time(hub) -> None:
+    expected, share = recorded(), 3.0
+    lasted = (expected["energy"][-1][0] - expected["heart_rate"][0][0]) / 1000
+    with_a_watch(hub, "hasty")
+    done = simulate(hub, *run_of("hasty", "--speed", str(lasted / share)))
+    assert done.returncode == 0, done.stderr
+    took = re.search(r"events in (\d+\.\d) s", done.stdout)
+    assert took is not None, done.stdout
+    assert float(took[1]) >= share - 0.1
+    with hub.api("hasty", PASSWORD) as own:
+        for metric, points in expected.items():
+            assert eventually(partial(enough, own, metric, len(points))) == points, metric
 
 
-def items_of(own, metric: str) -> list[dict]:
-    return ok(own.get(f"/v1/people/me/telemetry/{metric}", params={"limit": 10_000}))["items"]
+@needs_recording
+def test_a_run_moved_to_now_ends_now_and_is_otherwise_the_same(hub) -> None:
+    expected = recorded()
+    with_a_watch(hub, "mover")
+    before = now_ms()
+    done = simulate(hub, *run_of("mover", "--instant", "--shift", "now"))
+    after = now_ms()
+    assert done.returncode == 0, done.stderr
+    with hub.api("mover", PASSWORD) as own:
+        found = {metric: eventually(partial(enough, own, metric, len(points))) for metric, points in expected.items()}
+    end = found["energy"][-1][0]
+    assert before <= end <= after
+    moved_by = end - expected["energy"][-1][0]
+    assert {metric: moved(points, -moved_by) for metric, points in found.items()} == expected
+
+
+@needs_recording
+@pytest.mark.parametrize(
+    ("wearer", "shift", "interrupt"),
+    [("settled", [], signal.SIGINT), ("starter", ["--shift", "now"], signal.SIGTERM)],
+    ids=["in its own time", "from now on"],
+)
+def test_a_run_takes_its_own_time_until_it_is_interrupted(hub, wearer, shift, interrupt) -> None:
+    expected = recorded()["heart_rate"]
+    with_a_watch(hub, wearer)
+    with hub.api(wearer, PASSWORD) as own:
+        began, clock = now_ms(), time.monotonic()
+        with simulating(hub, *run_of(wearer, *shift)) as process:
+            told = eventually(partial(enough, own, "heart_rate", 4), within=60)
+            elapsed = (time.monotonic() - clock) * 1000
+            process.send_signal(interrupt)
+            _, errors = process.communicate(timeout=30)
+        assert (process.returncode, "Traceback" in errors) == (0, False), errors
+        moved_by = told[0][0] - expected[0][0]
+        assert moved(told, -moved_by) == expected[: len(told)]
+        assert told[-1][0] - told[0][0] <= elapsed
+        assert began <= told[0][0] <= began + elapsed if shift else moved_by == 0
+        eventually(lambda: ok(own.get(f"/v1/devices/{wearer}-watch"))["online"] is False)
+
+
+def enough(own, metric: str, count: int) -> Points | None:
+    """What the hub has of a metric, once there are so many."""
+    items = ok(own.get(f"/v1/people/me/telemetry/{metric}", params={"limit": 10_000}))["items"]
+    points = [(round(datetime.fromisoformat(item["at"]).timestamp() * 1000), item["value"]) for item in items]
+    return points if len(points) >= count else None
+
+
+def moved(points: Points, by: int) -> Points:
+    return [(at + by, value) for at, value in points]
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
 def test_the_past_of_months_comes_in_through_mqtt_and_shows_as_progress(hub) -> None:

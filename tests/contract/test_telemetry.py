@@ -7,6 +7,7 @@ import random
 import shutil
 import subprocess
 import sys
+import threading
 from collections import defaultdict
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -539,6 +540,24 @@ def test_late_data_of_a_pruned_day_does_not_undo_its_rollup(store):
     store.prune("distance", T0 + DAY)
     store.append([_sample(HOUR, 15, metric="distance")])
     assert [day.increase for day in _days(store)] == [20]
+
+
+def test_nothing_is_pruned_before_it_is_in_its_rollup(store):
+    appended = threading.Event()
+
+    def prune() -> None:
+        while not appended.is_set():
+            store.prune("heart_rate", T0 + DAY)
+
+    pruning = threading.Thread(target=prune)
+    pruning.start()
+    try:
+        for second in range(300):
+            store.append([_sample(second * SECOND)])
+    finally:
+        appended.set()
+        pruning.join()
+    assert [day.count for day in _days(store, "heart_rate")] == [300]
 
 
 def test_pruning_what_is_not_there_removes_nothing(store):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -134,6 +135,18 @@ def test_a_load_has_an_owner_for_each_watch():
     assert api.made["/v1/devices", "load-00007"]["owner"] == "load-person-00007"
     assert api.made["/v1/people", "load-person-00007"]["birth_year"] == 1990
     assert len(told) == 12
+
+
+def test_a_load_that_is_refused_ends_before_the_rest_is_tried():
+    api = Api()
+
+    def unhurried(request: httpx.Request) -> httpx.Response:
+        time.sleep(0.01)
+        return _problem(422, "Unusable") if b"load-00002" in request.content else api(request)
+
+    with pytest.raises(ApiRefused, match="Unusable"):
+        register_load(_console(unhurried), 2_000, home="load-home", owners=False, done=lambda: None)
+    assert len(api.made) < 1_000
 
 
 def test_the_environment_goes_before_the_file(tmp_path, monkeypatch):

@@ -1,4 +1,4 @@
-"""Units: what a value is multiplied by on its way from the wire to the model."""
+"""Units: what a value is multiplied by on its way from the wire to the model, and what people read."""
 
 from __future__ import annotations
 
@@ -46,3 +46,8 @@ def test_a_known_conversion_has_its_factor(given, wanted, factor):
 )
 def test_what_cannot_be_converted_has_no_factor(given, wanted):
     assert units.factor(given, wanted) is None
+
+
+@pytest.mark.parametrize(("unit", "spoken"), [("Cel", "°C"), ("kW.h", "kWh"), ("{step}", ""), ("/min", "/min")])
+def test_people_read_units_without_the_code(unit, spoken):
+    assert units.spoken_unit(unit) == spoken
