@@ -212,8 +212,9 @@ class Pipeline:
         decisions = self._decide(samples)
         turn = Turn(decisions, self._commands(decisions), intake.results, intake.refusals)
         recorded = self._record(turn)
+        self.observer.recorded(recorded)
         self._bridge.ack([message for message in messages if message.qos])
-        self._tell(intake, recorded, events, touched, stored=len(fresh))
+        self._tell(intake, events, touched, stored=len(fresh))
 
     def _decode(self, messages: Sequence[Inbound]) -> Intake:
         """Read every message, and drop what nobody allowed to keep."""
@@ -322,9 +323,7 @@ class Pipeline:
     def _record(self, turn: Turn) -> Recorded:
         return self._insist(lambda: self._ledger.commit(turn, now=_now())) if turn else Recorded()
 
-    def _tell(
-        self, intake: Intake, recorded: Recorded, events: Sequence[Event], touched: set[str], *, stored: int
-    ) -> None:
+    def _tell(self, intake: Intake, events: Sequence[Event], touched: set[str], *, stored: int) -> None:
         """Count, and let the observer know."""
         self._metrics.samples.inc(stored - len(events))
         self._metrics.events.inc(len(events))
@@ -332,7 +331,6 @@ class Pipeline:
         self._metrics.unpermitted.inc(intake.unpermitted)
         for refusal in intake.refusals:
             self._metrics.quarantined.labels(refusal.code).inc()
-        self.observer.recorded(recorded)
         self.observer.stored(events, touched)
         for entry, online, at in intake.statuses:
             self.observer.status_reported(entry, online=online, at=at)

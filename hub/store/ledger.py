@@ -31,6 +31,12 @@ _COMMANDS, _DECISIONS, _REFUSALS, _ARRIVALS, _SNAPSHOTS, _USAGE = (
     for table in (CommandRow, DecisionRow, QuarantineRow, ArrivalRow, SnapshotRow, UsageRow)
 )
 
+_SYNC = {
+    "sqlite": {True: "pragma synchronous = full", False: "pragma synchronous = normal"},
+    "postgresql": {True: "set local synchronous_commit = on", False: "set local synchronous_commit = off"},
+}
+"""Whether a commit waits for the disk."""
+
 
 @dataclass(frozen=True, slots=True)
 class Turn:
@@ -61,15 +67,18 @@ class Ledger:
         self._engine = engine
         self._add_decisions = _insert_new(_DECISIONS, engine)
         self._add_commands = _insert_new(_COMMANDS, engine)
+        self._sync = _SYNC[engine.dialect.name]
         self._lock = threading.Lock()
         """SQLite lets one write at a time, and has the others sleep and look again; waiting here, they lose no time."""
 
     def commit(self, turn: Turn, *, now: Instant) -> Recorded:
         """Put what one turn of the pipeline came to on record, in one transaction; answers with what is new.
 
-        What is there already stays as it is, so that a turn that is taken again adds nothing.
+        What is there already stays as it is, so that a turn that is taken again adds nothing. What only follows from stored
+        telemetry is not waited for on the disk: were it lost with the power, catching up would come to it again.
         """
-        with self._writing() as connection:
+        derived = not (turn.results or turn.refusals)
+        with self._writing(synced=not derived) as connection:
             decided = _add_new(connection, self._add_decisions, [_decision_row(each) for each in turn.decisions])
             rows = [_command_row(command, decision_id=why, now=now) for command, why in turn.commands]
             queued = _add_new(connection, self._add_commands, rows)
@@ -189,10 +198,11 @@ class Ledger:
             connection.execute(insert(_USAGE), [usage.model_dump(exclude={"id"})])
 
     @contextlib.contextmanager
-    def _writing(self) -> Iterator[Connection]:
+    def _writing(self, *, synced: bool = True) -> Iterator[Connection]:
         """A transaction. Written in SQLAlchemy's Core: making objects of rows that are only put away takes as long as the rest."""
         try:
             with self._lock, self._engine.begin() as connection:
+                connection.exec_driver_sql(self._sync[synced])
                 yield connection
         except SQLAlchemyError as error:
             raise StoreUnavailable(_reason(error)) from error
