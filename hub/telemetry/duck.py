@@ -47,6 +47,7 @@ class DuckStore:
         self._kinds = {kind.name: kind for kind in metrics}
         self._rolling, self._flushing, self._turning = threading.RLock(), threading.RLock(), threading.Lock()
         self._journaled: list[Columns] = []
+        self._waiting = 0
         self._broken = False
         self._marks = Marks()
         self._rolled = self._last_seq = 0
@@ -133,7 +134,7 @@ class DuckStore:
             if self._broken:
                 return
             with self._turning:
-                batches, self._journaled = self._journaled, []
+                batches, self._journaled, self._waiting = self._journaled, [], 0
                 finished = self._journal.turn() if batches else []
             if batches:
                 self._bring_in(batches)
@@ -216,7 +217,7 @@ class DuckStore:
     def _recover(self) -> None:
         """Bring in what a crash left in the journal. What DuckDB has already, it has up to a place in the order."""
         batches = [decode(record) for record in self._journal.records()]
-        self._journaled = []
+        self._journaled, self._waiting = [], 0
         if missing := [batch for batch in batches if batch["seq"][-1] > self._last_seq]:
             self._bring_in(missing)
         self._journal.drop(self._journal.turn())
@@ -275,11 +276,12 @@ class DuckStore:
 
     def _journalize(self, columns: Columns) -> None:
         """Keep a batch durably, to be brought in with others."""
-        if sum(len(batch["seq"]) for batch in self._journaled) > JOURNALED_LIMIT:
+        if self._waiting > JOURNALED_LIMIT:
             self.flush()
         with self._turning:
             self._journal.append(encode(columns))
             self._journaled.append(columns)
+            self._waiting += len(columns["seq"])
 
     def _columns(self, samples: Sequence[Sample], places: NDArray[np.int64]) -> Columns:
         names, seq = self._names, places + (self._last_seq + 1)
