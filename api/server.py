@@ -27,8 +27,6 @@ DEMO_GRACE_S = 5
 DEMO_PASSWORDS = "demo-passwords.json"
 GC_THRESHOLDS = (100_000, 50, 100)
 """The hot path makes many short-lived containers and no cycles; looking for cycles less often gives it a tenth more."""
-SWITCH_INTERVAL_S = 0.0005
-"""The pipeline lets go of the interpreter lock with every write; it should not wait 5 ms, the default, to get it back."""
 
 
 def serve(settings: Settings, *, demo: bool) -> int:
@@ -45,7 +43,6 @@ def serve(settings: Settings, *, demo: bool) -> int:
         gc.freeze()
         gc.set_threshold(*GC_THRESHOLDS)
         gc.enable()
-        sys.setswitchinterval(SWITCH_INTERVAL_S)
         _Server(hub, app, demo=demo).run(sockets=[listener])
     return 0
 

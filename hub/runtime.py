@@ -43,7 +43,7 @@ from rules.engine import Engine
 
 log = structlog.get_logger()
 
-ROLL_EVERY, SNAPSHOT_EVERY, TRIM_EVERY, TELL_TWINS_EVERY, FLUSH_EVERY = 1.0, 10.0, 3600.0, 0.2, 0.5
+ROLL_EVERY, SNAPSHOT_EVERY, TRIM_EVERY, TELL_TWINS_EVERY, FLUSH_EVERY = 3.0, 10.0, 3600.0, 0.2, 0.5
 
 
 class StartFailed(HubError):

@@ -98,7 +98,7 @@ class Ledger:
 
     def advance(self, command_ids: Sequence[str], status: Status, *, now: Instant) -> list[CommandRow]:
         """Move commands forward; those that moved, not those that are as far already."""
-        with self._writing() as connection:
+        with self._writing(synced=False) as connection:
             rows = _found(connection, _COMMANDS.c.id.in_(command_ids))
             return [moved for row in rows if (moved := _advance(connection, row, status, reason=None, now=now))]
 

@@ -19,7 +19,7 @@ from rich.table import Table
 
 from simulators.load import Pace
 from tests.bench.alarm import latencies
-from tests.bench.bare import drained
+from tests.bench.bare import answered, drained
 from tests.bench.fleet import register, store
 from tests.harness import HubProcess, running
 
@@ -113,10 +113,14 @@ def batches(scratch: Path, *, messages: int) -> list[Row]:
 
 def alarms(scratch: Path, *, episodes: int) -> list[Row]:
     """Publish to alarm command at 2,000 messages/s."""
+    bare = answered(_fresh(scratch, "bare-answers"), devices=DEVICES, rate=2_000, episodes=episodes // 2)
+    os.sync()
     with running(_fresh(scratch, "alarms")) as hub:
         taken = latencies(register(hub, DEVICES), rate=2_000, episodes=episodes)
     p50, p99 = (quantiles(taken, n=100)[at] * 1000 for at in (49, 98))
+    bare50, bare99 = (quantiles(bare, n=100)[at] * 1000 for at in (49, 98))
     return [
+        Row("bare paho subscriber that only answers, p50 and p99", f"{bare50:.1f}, {bare99:.1f} ms"),
         Row("publish → alarm command, p50", f"{p50:.1f} ms"),
         Row("… p99", f"{p99:.1f} ms", "≤ 15 ms", p99 <= 15),
         Row("… longest of " + f"{len(taken):,}", f"{taken[-1] * 1000:.1f} ms"),
