@@ -17,16 +17,18 @@ Lines: TypeAlias = dict[Path, int]
 Validated = TypeVar("Validated", bound=BaseModel)
 
 
-def read(text: str, schema: type[Validated], *, file: str) -> Validated:
-    """Read YAML `text` as `schema`.
+def read(
+    text: str, schema: type[Validated], *, file: str, unwritten: frozenset[str] = frozenset()
+) -> tuple[Validated, Lines]:
+    """Read YAML `text` as `schema`; with the lines of its parts. `unwritten` are names in paths that only the schema has.
 
     Raises `ModelInvalid` with everything wrong in it, each with file, line and path.
     """
     tree, lines = parse(text, file=file)
     try:
-        return schema.model_validate(tree)
+        return schema.model_validate(tree), lines
     except ValidationError as error:
-        raise ModelInvalid([_fault(each, lines, file) for each in error.errors()]) from error
+        raise ModelInvalid([_fault(each, lines, file, unwritten) for each in error.errors()]) from error
 
 
 def parse(text: str, *, file: str) -> tuple[Any, Lines]:
@@ -79,8 +81,9 @@ def fault_at(lines: Lines, path: Path, *, file: str, reason: str) -> Fault:
     return Fault(file=file, line=lines.get(path, 1), path=".".join(map(str, shown)), reason=reason)
 
 
-def _fault(error: Any, lines: Lines, file: str) -> Fault:
-    return fault_at(lines, tuple(error["loc"]), file=file, reason=error["msg"].removeprefix("Value error, "))
+def _fault(error: Any, lines: Lines, file: str, unwritten: frozenset[str]) -> Fault:
+    path = tuple(part for part in error["loc"] if part not in unwritten)
+    return fault_at(lines, path, file=file, reason=error["msg"].removeprefix("Value error, "))
 
 
 def _plain(node: yaml.Node, path: Path, lines: Lines, faults: list[Fault], file: str) -> Any:

@@ -203,7 +203,7 @@ class Model(msgspec.Struct, frozen=True):
 
 def parse(text: str, *, file: str) -> Model:
     """Read a model file. Raises `ModelInvalid` with everything wrong in it."""
-    read = located.read(text, _ModelFile, file=file)
+    read, _ = located.read(text, _ModelFile, file=file)
     metrics = {name: _metric(name, spec) for name, spec in read.metrics.items()}
     return Model(
         id=read.id,

@@ -7,20 +7,14 @@ from typing import Any
 import msgspec
 
 from devices.sample import Instant
-
-
-class Clause(msgspec.Struct, frozen=True):
-    """The condition as it stood: the value, the limits it was held against, and for how long (ms of event time)."""
-
-    metric: str
-    value: float
-    above: float
-    clear_below: float
-    held: Instant
+from rules.view import Clause
 
 
 class Decision(msgspec.Struct, frozen=True):
-    """A step of a rule's ladder, taken. The same episode gives the same `id`, so deciding it again adds nothing."""
+    """A step of a rule's ladder, taken. The same episode gives the same `id`, so deciding it again adds nothing.
+
+    `source` is the device whose change led to it, empty for a timer. `shadow` decisions are only looked at.
+    """
 
     id: str
     rule: str
@@ -31,5 +25,6 @@ class Decision(msgspec.Struct, frozen=True):
     observed_at: Instant
     decided_at: Instant
     because: dict[str, str]
-    clause: Clause
+    clauses: tuple[Clause, ...]
     actions: list[dict[str, Any]]
+    shadow: bool = False

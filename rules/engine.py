@@ -1,250 +1,358 @@
-"""The engine: one pure function `step`, and `Engine`, which folds it over what arrives.
+"""The engine: `step`, folded over what arrives, for every rule and every scope it is about.
 
-    inactive ──above──▶ pending ──for──▶ firing ──below──▶ inactive
-                           └────below────▶ inactive
-
-Time is the samples' own. A sample that is not newer than the last of its scope is late: stored, not acted on.
+A rule that listens to a metric costs something only when a sample of that metric comes, and nearly nothing when the sample
+lies between two values, and before a time, of which the rule has said that they change nothing (`_Calm`). The outcome is the
+same; a property test holds the one against the other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from enum import StrEnum
-from hashlib import sha256
+import heapq
+import math
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
-from devices.sample import DAY, Instant, Sample
-from rules.decision import Clause, Decision
-from rules.language import CLEAR, Action
-from rules.program import Limits, Program
-from rules.subject import Subject
+from devices.sample import Event, Instant, Sample
+from rules.decision import Decision
+from rules.moments import Crossing
+from rules.program import NEVER, Program
+from rules.signals import Level
+from rules.step import Heard, Outcome, Situation, State, Stepped, beginning, calm_until, due, pass_time, step
+from rules.subject import Origin, Subject
+from rules.view import TraitSet, View
+
+DEPTH_LIMIT = 5
+"""How many rules may set each other off, one after the other, by one change; then the loop is cut."""
+MADE_BY_RULE = "rule:"
+"""What the ids of events begin with that rules published: they follow from others, so a replay makes them itself."""
 
 
-class Phase(StrEnum):
-    """Where a rule stands in a scope."""
+class Around(NamedTuple):
+    """Where a change comes from, and every scope it is about."""
 
-    INACTIVE = "inactive"
-    PENDING = "pending"
-    FIRING = "firing"
+    origin: Origin
+    person: Subject | None = None
+    homes: tuple[Subject, ...] = ()
+    device: Subject | None = None
+    place: Subject | None = None
 
-
-class State(msgspec.Struct, frozen=True, gc=False):
-    """What one rule remembers of one scope.
-
-    `held` counts how long the condition has been true, in ms of event time, pauses left out; `fired_held` is what it was
-    when the rule fired, `fired_at` when that was, `rung` how many steps of the ladder are done.
-    """
-
-    last_at: Instant = 0
-    phase: Phase = Phase.INACTIVE
-    held: Instant = 0
-    fired_at: Instant = 0
-    fired_held: Instant = 0
-    rung: int = 0
-    quiet_until: Instant = 0
+    def scopes(self, kind: str) -> tuple[Subject, ...]:
+        """The scopes of one kind."""
+        if kind == "home":
+            return self.homes
+        subject: Subject | None = getattr(self, kind)
+        return () if subject is None else (subject,)
 
 
-def step(
-    program: Program, state: State, sample: Sample, *, subject: Subject, now: Instant
-) -> tuple[State, list[Decision]]:
-    """Take one sample of the rule's metric: the state after it, and what is decided. Pure.
+class Surroundings(Protocol):
+    """What the engine must be told about devices, people and homes."""
 
-    `now` only stamps the decisions. What is unknown (a text, a limit without the fact it depends on) decides nothing and
-    resets nothing.
-    """
-    if sample.observed_at <= state.last_at:
-        return state, []
-    limits = program.limits(subject, sample.observed_at)
-    value = sample.value
-    if limits is None or isinstance(value, str):
-        return state, []
-    counted = _count(program, state, sample.observed_at)
-    above = value > limits.above or (counted.phase is not Phase.INACTIVE and value >= limits.clear_below)
-    if not above:
-        return _settle(program, counted, sample, limits, subject=subject, now=now)
-    risen = counted if counted.phase is not Phase.INACTIVE else _replace(counted, phase=Phase.PENDING, held=0)
-    return _climb(program, risen, sample, limits, subject=subject, now=now)
+    def of(self, source: str) -> Around | None:
+        """What a sample of a device is about."""
+
+    def of_event(self, event: Event) -> Around | None:
+        """What an event is about."""
+
+    def subject(self, kind: str, scope: str) -> Subject | None:
+        """A scope by its id."""
 
 
-def _count(program: Program, state: State, at: Instant) -> State:
-    """Let the time since the last sample pass."""
-    elapsed = at - state.last_at if state.last_at else 0
-    if program.gap_limit is not None and elapsed > program.gap_limit:
-        if program.gap_resets and state.phase is not Phase.FIRING:
-            return _replace(state, last_at=at, phase=Phase.INACTIVE, held=0)
-        elapsed = 0
-    return _replace(state, last_at=at, held=state.held + elapsed if state.phase is not Phase.INACTIVE else 0)
+class Bucket(NamedTuple):
+    """The last evaluation that came to an outcome, with what it takes to look at it again, and how many there were."""
+
+    at: Instant
+    times: int
+    state: State
+    heard: Heard | None
 
 
-def _settle(
-    program: Program, state: State, sample: Sample, limits: Limits, *, subject: Subject, now: Instant
-) -> tuple[State, list[Decision]]:
-    """The condition is false: an episode is over."""
-    rest = _replace(state, phase=Phase.INACTIVE, held=0, rung=0)
-    if state.phase is not Phase.FIRING:
-        return rest, []
-    over = _replace(rest, quiet_until=sample.observed_at + program.cooldown)
-    actions = () if program.when_clear is None else (program.when_clear,)
-    decided = _decide(program, state, sample, limits, level=CLEAR, actions=actions, subject=subject, now=now)
-    return over, [decided]
+class _Calm:
+    """Of one metric: the values that change nothing, and the last that came."""
+
+    __slots__ = ("gap", "high", "low", "seen", "value")
+
+    def __init__(self, gap: float) -> None:
+        self.low, self.high, self.gap = math.inf, -math.inf, gap
+        self.seen: Instant = 0
+        self.value = 0.0
 
 
-def _climb(
-    program: Program, state: State, sample: Sample, limits: Limits, *, subject: Subject, now: Instant
-) -> tuple[State, list[Decision]]:
-    """The condition is true: fire once it has held long enough, then climb the ladder."""
-    if state.phase is Phase.PENDING:
-        if state.held < program.hold_for or sample.observed_at < state.quiet_until:
-            return state, []
-        state = _replace(state, phase=Phase.FIRING, fired_at=sample.observed_at, fired_held=state.held, rung=0)
-    decisions = []
-    while state.rung < len(program.ladder) and state.held - state.fired_held >= program.ladder[state.rung].after:
-        rung = program.ladder[state.rung]
-        state = _replace(state, rung=state.rung + 1)
-        decisions.append(
-            _decide(program, state, sample, limits, level=rung.level, actions=(rung.then,), subject=subject, now=now)
-        )
-    return state, decisions
+class Cell:
+    """One rule in one scope."""
+
+    __slots__ = ("around", "buckets", "calm", "clock", "due", "state", "subject", "until")
+
+    def __init__(self, program: Program, state: State, subject: Subject) -> None:
+        self.state, self.subject = state, subject
+        self.clock = state.clock
+        self.until: Instant = 0
+        self.due: Instant | None = None
+        self.calm = {metric: _Calm(program.gaps.get(metric, math.inf)) for metric in program.quick}
+        self.buckets: dict[Outcome, Bucket] = {}
+        self.around: Around | None = None
+
+    def current(self, program: Program) -> State:
+        """The state, with what came since the last step taken in."""
+        state = self.state
+        if self.clock <= state.clock:
+            return state
+        slots = list(state.slots)
+        for metric, calm in self.calm.items():
+            for signal in program.quick[metric]:
+                _refresh(signal, slots, calm)
+        return msgspec.structs.replace(state, clock=self.clock, newest=self.clock, slots=tuple(slots))
 
 
-def _decide(  # noqa: PLR0913  (a decision explains itself, so it wants everything)
-    program: Program,
-    state: State,
-    sample: Sample,
-    limits: Limits,
-    *,
-    level: str,
-    actions: tuple[Action, ...],
-    subject: Subject,
-    now: Instant,
-) -> Decision:
-    key = f"{program.rule.id}|{program.version}|{subject.id}|{state.fired_at}|{level}|{state.rung}"
-    because = {
-        language: words.format(limit=limits.above, value=sample.value, held=_spoken(state.held, language))
-        for language, words in program.rule.because.model_dump().items()
-    }
-    return Decision(
-        id=sha256(key.encode()).hexdigest()[:32],
-        rule=program.rule.id,
-        version=program.version,
-        scope=subject.id,
-        source=sample.source,
-        level=level,
-        observed_at=sample.observed_at,
-        decided_at=now,
-        because=because,
-        clause=Clause(program.metric, float(sample.value), limits.above, limits.clear_below, state.held),
-        actions=[action.command.model_dump() for action in actions],
-    )
+def _refresh(signal: Level | Crossing, slots: list[Any], calm: _Calm) -> None:
+    """Let a condition remember the last value that changed nothing."""
+    if not slots[signal.slot] or not calm.seen:
+        return
+    (reading,) = slots[signal.slot]
+    if isinstance(signal, Level):
+        if calm.seen > reading.at:
+            slots[signal.slot] = (reading._replace(at=calm.seen, value=calm.value),)
+    else:
+        slots[signal.slot] = ((reading[0], calm.value, reading[2]),)
 
 
-_MINUTES_SECONDS = {"en": ("{} min", "{} s"), "ko": ("{}분", "{}초")}
+class Running:
+    """A program with its cells, active or in the shadow of another version."""
 
+    __slots__ = ("cells", "kind", "program", "shadow")
 
-def _spoken(held: Instant, language: str) -> str:
-    """A duration in words, like `27 s` or `3 min 5 s`."""
-    minutes, seconds = divmod(held // 1000, 60)
-    in_minutes, in_seconds = _MINUTES_SECONDS[language]
-    parts = [in_minutes.format(minutes)] * bool(minutes) + [in_seconds.format(seconds)] * bool(seconds or not minutes)
-    return " ".join(parts)
+    def __init__(self, program: Program, *, shadow: bool) -> None:
+        self.program, self.shadow = program, shadow
+        self.kind: str = program.rule.scope.each
+        self.cells: dict[str, Cell] = {}
 
+    @property
+    def key(self) -> str:
+        """What tells it from other versions of the same rule."""
+        return f"{self.program.id}/{self.program.version}" if self.shadow else self.program.id
 
-def _replace(state: State, **changes: object) -> State:
-    return msgspec.structs.replace(state, **changes)
-
-
-class _Cell:
-    """The state of one rule in one scope, with the limit below which a resting rule has nothing to do."""
-
-    __slots__ = ("calm_below", "calm_until", "state", "touched_at")
-
-    def __init__(self, state: State) -> None:
-        self.state = state
-        self.touched_at = state.last_at
-        self.calm_below = float("-inf")
-        self.calm_until = 0
-
-    def current(self) -> State:
-        """The state, with the samples that passed by it while it rested."""
-        return self.state if self.touched_at <= self.state.last_at else _replace(self.state, last_at=self.touched_at)
+    def cell(self, subject: Subject, at: Instant = 0) -> Cell:
+        """The cell of a scope."""
+        cell = self.cells.get(subject.id)
+        if cell is None:
+            cell = self.cells[subject.id] = Cell(self.program, beginning(self.program, at), subject)
+        elif cell.subject is not subject:
+            cell.subject, cell.until = subject, 0
+        return cell
 
 
 class Engine:
-    """Folds `step` over what arrives, for all rules and scopes; owned by one thread.
+    """Every rule that is on. Owned by one thread; `on_loop(decision)` hears of rules that set each other off for ever."""
 
-    A rule at rest, and a value under its limit: that is nearly every sample, and it changes nothing but the time of the
-    last one. `feed` keeps that time beside the state and leaves `step` to the rest; the outcome is the same.
-    """
+    def __init__(self, programs: Iterable[Program] = ()) -> None:
+        self.running: dict[str, Running] = {}
+        self._by_metric: dict[str, list[Running]] = {}
+        self._by_event: dict[str, list[Running]] = {}
+        self._by_trait: dict[str, list[Running]] = {}
+        self._timers: list[tuple[Instant, str, str]] = []
+        self.on_loop: Callable[[Decision], None] = lambda _: None
+        for program in programs:
+            self.put(program)
 
-    def __init__(self, programs: Iterable[Program]) -> None:
-        self.programs = {program.rule.id: program for program in programs}
-        self._listening: dict[str, list[tuple[Program, dict[str, _Cell]]]] = {}
-        for program in self.programs.values():
-            self._listening.setdefault(program.metric, []).append((program, {}))
+    def put(self, program: Program, *, shadow: bool = False) -> Running:
+        """Take a rule up, in place of the version that was on; a version that is on already goes on."""
+        running = Running(program, shadow=shadow)
+        before = self.running.get(running.key)
+        if before is not None and before.program.version == program.version:
+            return before
+        self.drop(running.key)
+        self.running[running.key] = running
+        for index, names in self._indexes(program):
+            for name in names:
+                index.setdefault(name, []).append(running)
+        return running
 
-    def feed(
-        self, samples: Iterable[Sample], *, subject_of: Callable[[str], Subject | None], now: Instant
-    ) -> list[Decision]:
+    def drop(self, key: str) -> None:
+        """Let a rule go, with what it remembers."""
+        gone = self.running.pop(key, None)
+        if gone is not None:
+            for index, names in self._indexes(gone.program):
+                for name in names:
+                    index[name].remove(gone)
+
+    def feed(self, changes: Iterable[Sample | Event], *, surroundings: Surroundings, now: Instant) -> list[Decision]:
         """Take what is new, in the order of arrival; what is decided, in order."""
         decisions: list[Decision] = []
         source = metric = None
-        subject: Subject | None = None
-        watching: list[tuple[Program, _Cell]] = []
-        for sample in samples:
-            if sample.metric not in self._listening:
+        around: Around | None = None
+        watching: list[tuple[Running, Cell, _Calm | None]] = []
+        for change in changes:
+            if type(change) is Event:
+                if change.type in self._by_event and not change.id.startswith(MADE_BY_RULE):
+                    decisions += self._hear(change, surroundings.of_event(change), now, depth=0)
                 continue
-            if sample.source is not source or sample.metric is not metric:
-                source, metric = sample.source, sample.metric
-                subject = subject_of(source)
-                watching = self._watching(metric, subject.id) if subject is not None else []
-            at, value = sample.observed_at, sample.value
-            for program, cell in watching:
-                if cell.touched_at < at < cell.calm_until and not isinstance(value, str) and value <= cell.calm_below:
-                    cell.touched_at = at
-                elif subject is not None:
-                    decisions += _step_cell(program, cell, sample, subject=subject, now=now)
+            assert type(change) is Sample
+            if change.metric not in self._by_metric:
+                continue
+            if change.source is not source or change.metric is not metric:
+                source, metric = change.source, change.metric
+                around = surroundings.of(source)
+                watching = list(self._watching(metric, around)) if around is not None else []
+            at, value = change.observed_at, change.value
+            for running, cell, calm in watching:
+                if (
+                    calm is not None
+                    and cell.clock <= at < cell.until
+                    and type(value) is not str
+                    and calm.low <= value <= calm.high  # type: ignore[operator]
+                    and at - calm.seen <= calm.gap
+                ):
+                    cell.clock = calm.seen = at
+                    calm.value = value  # type: ignore[assignment]
+                elif around is not None:
+                    cell.around = around
+                    decisions += self._step(running, cell, Heard(change, around.origin), now, depth=0)
         return decisions
 
-    def _watching(self, metric: str, scope: str) -> list[tuple[Program, _Cell]]:
-        """The rules that listen to a metric, each with its cell of a scope."""
-        return [(program, cells.setdefault(scope, _Cell(State()))) for program, cells in self._listening[metric]]
+    def set_trait(self, kind: str, subject: Subject, trait: TraitSet, *, now: Instant) -> list[Decision]:
+        """A trait of a scope was set from outside."""
+        return self._hear_trait(kind, subject, trait, None, now, depth=0)
 
-    def snapshot(self) -> bytes:
-        """Everything remembered, to be kept with the place in the store up to which it was fed."""
-        states = {
-            program.rule.id: (program.version, {scope: cell.current() for scope, cell in cells.items()})
-            for listening in self._listening.values()
-            for program, cells in listening
-        }
-        return msgspec.msgpack.encode(states)
+    def begin(self, kind: str, subject: Subject, *, at: Instant) -> None:
+        """Let rules that a clock alone can set off begin for a scope."""
+        for running in self.running.values():
+            if running.kind == kind and running.program.timed and subject.id not in running.cells:
+                self._schedule(running, running.cell(subject, at))
 
-    def restore(self, snapshot: bytes) -> None:
-        """Take over a snapshot; what belongs to another version of a rule is left out."""
-        states = msgspec.msgpack.decode(snapshot, type=dict[str, tuple[str, dict[str, State]]])
-        for listening in self._listening.values():
-            for program, cells in listening:
-                version, scopes = states.get(program.rule.id, ("", {}))
-                if version == program.version:
-                    cells.update((scope, _Cell(state)) for scope, state in scopes.items())
+    def tick(self, until: Instant, *, surroundings: Surroundings, now: Instant) -> tuple[bool, list[Decision]]:
+        """Let time pass up to `until`: whether that moved anything, and what is decided."""
+        decisions: list[Decision] = []
+        moved = False
+        while self._timers and self._timers[0][0] <= until:
+            at, key, scope = heapq.heappop(self._timers)
+            running = self.running.get(key)
+            cell = running.cells.get(scope) if running is not None else None
+            if running is None or cell is None or cell.due != at:
+                continue
+            if (subject := surroundings.subject(running.kind, scope)) is None:
+                continue
+            cell.subject, moved = subject, True
+            decisions += self._pass(running, cell, until, now)
+        return moved, decisions
 
-    def states(self, rule: str) -> Mapping[str, State]:
+    def states(self, key: str) -> dict[str, State]:
         """Where a rule stands, by scope."""
-        program = self.programs[rule]
-        cells = next(cells for known, cells in self._listening[program.metric] if known is program)
-        return {scope: cell.current() for scope, cell in cells.items()}
+        running = self.running[key]
+        return {scope: cell.current(running.program) for scope, cell in running.cells.items()}
+
+    def _indexes(self, program: Program) -> Iterator[tuple[dict[str, list[Running]], frozenset[str]]]:
+        yield self._by_metric, program.metrics
+        yield self._by_event, program.events
+        yield self._by_trait, program.traits
+
+    def _watching(self, metric: str, around: Around) -> Iterator[tuple[Running, Cell, _Calm | None]]:
+        """The rules that listen to a metric, each with its cell of every scope it is about."""
+        for running in self._by_metric[metric]:
+            for subject in around.scopes(running.kind):
+                cell = running.cell(subject)
+                yield running, cell, None if running.program.lateness else cell.calm.get(metric)
+
+    def _hear(self, event: Event, around: Around | None, now: Instant, *, depth: int) -> list[Decision]:
+        decisions: list[Decision] = []
+        for running in list(self._by_event.get(event.type, ())) if around is not None else ():
+            assert around is not None
+            for subject in around.scopes(running.kind):
+                cell = running.cell(subject)
+                cell.around = around
+                decisions += self._step(running, cell, Heard(event, around.origin), now, depth=depth)
+        return decisions
+
+    def _hear_trait(
+        self, kind: str, subject: Subject, trait: TraitSet, around: Around | None, now: Instant, *, depth: int
+    ) -> list[Decision]:
+        decisions: list[Decision] = []
+        origin = around.origin if around is not None else Origin("")
+        for running in list(self._by_trait.get(trait.name, ())):
+            if running.kind == kind:
+                cell = running.cell(subject)
+                decisions += self._step(running, cell, Heard(trait, origin), now, depth=depth)
+        return decisions
+
+    def _step(self, running: Running, cell: Cell, heard: Heard, now: Instant, *, depth: int) -> list[Decision]:
+        before = cell.current(running.program)
+        stepped = step(Situation(running.program, cell.subject, now), before, heard)
+        return self._settle(running, cell, before, stepped, heard, now, depth=depth)
+
+    def _pass(self, running: Running, cell: Cell, until: Instant, now: Instant) -> list[Decision]:
+        before = cell.current(running.program)
+        stepped = pass_time(Situation(running.program, cell.subject, now), before, until)
+        return self._settle(running, cell, before, stepped, None, now, depth=0)
+
+    def _settle(  # noqa: PLR0913  (a step has that many sides)
+        self,
+        running: Running,
+        cell: Cell,
+        before: State,
+        stepped: Stepped,
+        heard: Heard | None,
+        now: Instant,
+        *,
+        depth: int,
+    ) -> list[Decision]:
+        """Keep what a step came to, and let what it decided set off others."""
+        cell.state, cell.clock = stepped.state, stepped.state.clock
+        for at, outcome in stepped.outcomes:
+            known = cell.buckets.get(outcome)
+            cell.buckets[outcome] = Bucket(at, known.times + 1 if known else 1, before, heard)
+        self._schedule(running, cell)
+        if running.shadow:
+            return [msgspec.structs.replace(decision, shadow=True) for decision in stepped.decisions]
+        decisions = []
+        for decision in stepped.decisions:
+            decisions.append(decision)
+            decisions += self._follow(running, cell, decision, now, depth=depth + 1)
+        return decisions
+
+    def _follow(self, running: Running, cell: Cell, decision: Decision, now: Instant, *, depth: int) -> list[Decision]:
+        """Let the traits that a decision sets, and the events it publishes, be met by rules at once."""
+        decisions: list[Decision] = []
+        for number, action in enumerate(decision.actions):
+            if action["kind"] not in ("trait", "event"):
+                continue
+            if depth > DEPTH_LIMIT:
+                self.on_loop(decision)
+                break
+            if action["kind"] == "trait":
+                trait = TraitSet(decision.observed_at, action["name"], action["to"])
+                decisions += self._hear_trait(running.kind, cell.subject, trait, cell.around, now, depth=depth)
+            else:
+                event = published(decision, number)
+                decisions += self._hear(event, cell.around, now, depth=depth)
+        return decisions
+
+    def _schedule(self, running: Running, cell: Cell) -> None:
+        """Note until when nothing happens by itself, and which values would change nothing."""
+        program, state = running.program, cell.state
+        situation = Situation(program, cell.subject, 0)
+        cell.due = due(situation, state)
+        if cell.due is not None:
+            heapq.heappush(self._timers, (cell.due, running.key, cell.subject.id))
+        if not cell.calm or program.lateness:
+            return
+        until = calm_until(situation, state)
+        cell.until = NEVER if until is None else until
+        view = View(list(state.slots), state.clock, subject=cell.subject, resolve=program.number)
+        bands = program.calm(view)
+        for metric, calm in cell.calm.items():
+            calm.low, calm.high = bands.get(metric, (math.inf, -math.inf))
+            calm.seen = _seen(program, metric, state)
 
 
-def _step_cell(program: Program, cell: _Cell, sample: Sample, *, subject: Subject, now: Instant) -> list[Decision]:
-    cell.state, decisions = step(program, cell.current(), sample, subject=subject, now=now)
-    cell.touched_at = cell.state.last_at
-    limits = program.limits(subject, sample.observed_at)
-    resting = cell.state.phase is Phase.INACTIVE and limits is not None and not isinstance(sample.value, str)
-    cell.calm_below = limits.above if resting and limits is not None else float("-inf")
-    cell.calm_until = _end_of_day(sample.observed_at) if resting else 0
-    return decisions
+def _seen(program: Program, metric: str, state: State) -> Instant:
+    for signal in program.quick[metric]:
+        if isinstance(signal, Level) and state.slots[signal.slot]:
+            return int(state.slots[signal.slot][0].at)
+    return state.clock
 
 
-def _end_of_day(at: Instant) -> Instant:
-    """Facts such as an age may change with the day, so limits are looked at again then."""
-    return (at // DAY + 1) * DAY
+def published(decision: Decision, number: int) -> Event:
+    """The event that an action of a decision publishes."""
+    action = decision.actions[number]
+    id_ = f"{MADE_BY_RULE}{decision.id}-{number}"
+    return Event(decision.source, id_, action["type"], decision.observed_at, dict(action["data"]))

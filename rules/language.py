@@ -1,117 +1,141 @@
-"""The rule language: what a rule file may say. Reading one gives a `Rule`, or `ModelInvalid` with everything wrong in it.
-
-So far a rule is a threshold with hysteresis that must hold for a while, a ladder of answers, and an answer when it is over.
-"""
+"""The rule language: what a rule file may say. Reading one gives a `Rule`, or `ModelInvalid` with everything wrong in it."""
 
 from __future__ import annotations
 
 import math
-import re
-import string
-from typing import Annotated, Any, Literal, NamedTuple
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from devices import located
+from devices.located import Lines
+from rules import conditions
+from rules.conditions import Condition, EventName, MetricName, Part, RoleName
 from rules.durations import Duration
-
-_TERM = re.compile(r"\$([a-z][a-z0-9_]*)(?:\s*([+-])\s*(\d+(?:\.\d+)?))?")
-
-
-class Term(NamedTuple):
-    """A number, or an input with a number added to it."""
-
-    input: str | None
-    offset: float
-
-
-def _term(written: Any) -> Any:
-    if isinstance(written, float) and not math.isfinite(written):
-        raise ValueError("a limit is a finite number")
-    if isinstance(written, (int, float)) and not isinstance(written, bool):
-        return Term(None, float(written))
-    if isinstance(written, str) and (match := _TERM.fullmatch(written)):
-        offset = float(match[3] or 0)
-        return Term(match[1], -offset if match[2] == "-" else offset)
-    raise ValueError("a limit is a number, or an input like $limit or $limit - 5")
-
+from rules.words import Text, Words, blanks
 
 CLEAR = "clear"
 """The level of the decision that ends an episode."""
-FILLED = {"value": ("", ".0f", ".1f"), "limit": ("", ".0f", ".1f"), "held": ("",)}
-"""What the words of a reason may fill in, and how it may be printed."""
+LEVEL = "notice"
+"""The level of a rule that has only one."""
+INPUTS_LIMIT, RUNGS_LIMIT, TESTS_LIMIT, ACTIONS_LIMIT = 20, 12, 40, 6
+LATENESS_LIMIT = 10 * 60_000
+FACTS = ("person.age", "person.heart_rate.max", "person.heart_rate.recommended_max", "person.heart_rate.moderate")
 
-Limit = Annotated[Term, BeforeValidator(_term)]
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
-
-
-class Text(_Part):
-    """Words in the languages of the pages."""
-
-    en: str
-    ko: str
+ScopeKind: TypeAlias = Literal["person", "home", "device", "place"]
+Fact: TypeAlias = Literal[
+    "person.age", "person.heart_rate.max", "person.heart_rate.recommended_max", "person.heart_rate.moderate"
+]
 
 
-def _text(written: Any) -> Any:
-    return {"en": written, "ko": written} if isinstance(written, str) else written
-
-
-Words = Annotated[Text, BeforeValidator(_text)]
-
-
-class Scope(_Part):
+class Scope(Part):
     """Whose state is kept apart."""
 
-    each: Literal["person"]
+    each: ScopeKind
 
 
-class Input(_Part):
+class Input(Part):
     """A number that a household can tune; `default` is a number or the name of a fact about the person."""
 
-    default: float | Literal["person.heart_rate.recommended_max"]
+    default: float | Fact
     unit: str = "1"
+    range: tuple[float, float] | None = None
+    title: Words | None = None
+
+    @model_validator(mode="after")
+    def _inside(self) -> Input:
+        if self.range is not None and not self.range[0] < self.range[1]:
+            raise ValueError("a range is [low, high] with low < high")
+        given = self.default if isinstance(self.default, float) else None
+        if self.range is not None and given is not None and not self.range[0] <= given <= self.range[1]:
+            raise ValueError(f"the default {given:g} is outside its own range")
+        return self
 
 
-class Gap(_Part):
-    """What to make of a pause between samples: `hold` lets it pass uncounted, `reset` starts over."""
+class CommandAction(Part):
+    """Ask a device to do something: one of a role, of a model, with a capability (a command it knows), or a certain one."""
 
-    longer_than: Duration
-    then: Literal["hold", "reset"] = "hold"
-
-
-class Threshold(_Part):
-    """True above `above` until below `clear_below`; between the two it stays what it was."""
-
-    metric: str
-    above: Limit
-    clear_below: Limit | None = None
-    for_: Duration = Field(default=0, alias="for")
-    on_gap: Gap | None = None
-
-
-class CommandAction(_Part):
-    """Ask a device, named by the role of its model, to do something."""
-
-    to: str
+    to: RoleName | None = None
+    model: RoleName | None = None
+    capability: MetricName | None = None
+    device: RoleName | None = None
     type: str
-    args: dict[str, Any] = {}
+    args: dict[str, Any] = Field(default={})
+
+    @model_validator(mode="after")
+    def _one(self) -> CommandAction:
+        if sum(each is not None for each in (self.to, self.model, self.capability, self.device)) != 1:
+            raise ValueError("say which device by exactly one of to (a role), model, capability, device")
+        return self
 
 
-class Action(_Part):
+class ServiceAction(Part):
+    """Call a service that the operator has set up, by its name."""
+
+    name: RoleName
+    body: dict[str, Any] = Field(default={})
+
+
+class NotifyAction(Part):
+    """Tell the person, or everybody of the home."""
+
+    text: Words
+
+
+class TraitAction(Part):
+    """Set a trait of the person or home."""
+
+    name: MetricName
+    to: str | float | bool
+
+
+class EventAction(Part):
+    """Publish an event, which re-enters the pipeline and which other rules may listen to."""
+
+    type: EventName
+    data: dict[str, Any] = Field(default={})
+
+
+class Action(Part):
     """One thing to do."""
 
-    command: CommandAction
+    command: CommandAction | None = None
+    service: ServiceAction | None = None
+    notify: NotifyAction | None = None
+    trait: TraitAction | None = None
+    event: EventAction | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Action:
+        if len(self.model_fields_set) != 1 or self.asked is None:
+            raise ValueError("an action is exactly one of command, service, notify, trait, event")
+        return self
+
+    @property
+    def kind(self) -> str:
+        """Which of them it is."""
+        return next(iter(self.model_fields_set))
+
+    @property
+    def asked(self) -> Part | None:
+        """What it asks for."""
+        return next((part for part in (self.command, self.service, self.notify, self.trait, self.event) if part), None)
 
 
-class Rung(_Part):
+def _listed(written: Any) -> Any:
+    return [written] if isinstance(written, dict) else written
+
+
+Actions = Annotated[list[Action], BeforeValidator(_listed), Field(max_length=ACTIONS_LIMIT)]
+
+
+class Rung(Part):
     """A step of the ladder: what to do once the rule has been firing for `after`."""
 
     after: Duration
     level: Annotated[str, Field(pattern=r"^[a-z][a-z_]{0,30}$")]
-    then: Action
+    then: Actions
 
     @field_validator("level")
     @classmethod
@@ -121,85 +145,135 @@ class Rung(_Part):
         return level
 
 
-class Clear(_Part):
+class Clear(Part):
     """What to do when it is over."""
 
-    then: Action
+    then: Actions
 
 
-class Limits(_Part):
-    """`cooldown`: how long after one episode before another may begin."""
+class Limits(Part):
+    """`cooldown`: how long after one episode before another may begin. `lateness`: how long to wait for samples on their way."""
 
     cooldown: Duration = 0
+    lateness: Annotated[Duration, Field(le=LATENESS_LIMIT)] | None = None
     mode: Literal["single"] = "single"
 
 
-class Given(_Part):
-    """A stretch of a test: values at `at`, once a second until `until`, and then again what was before."""
+class Given(Part):
+    """A stretch of a test: values at `at`, again and again until `until`, and then what was before; or an event."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
     at: Duration
     until: Duration | None = None
+    every: Duration | None = None
+    of: str = "device"
+    who: str | None = None
+    event: EventName | None = None
+    data: dict[str, Any] = Field(default={})
+    trait: dict[str, str | float | bool] = Field(default={})
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The metrics it gives."""
+        return self.model_extra or {}
 
 
-class Expected(_Part):
+class Expected(Part):
     """A decision that a test expects."""
 
     at: Duration
-    level: str
+    level: str = LEVEL
 
 
-class Case(_Part):
-    """A test that travels with its rule."""
+class Case(Part):
+    """A test that travels with its rule. It begins at `start` (UTC) and runs `until` its last given or expected."""
 
     name: str
-    given: list[Given] = Field(min_length=1)
-    expect: list[Expected]
+    start: str = "2026-01-01T00:00:00Z"
+    every: Duration = 1_000
+    birth_year: int = 1980
+    members: int = 2
+    given: list[Given] = Field(min_length=1, max_length=200)
+    until: Duration | None = None
+    expect: list[Expected] = Field(max_length=200)
 
 
 def _spoken(text: Text) -> Text:
-    """Check what a reason fills in: these names, printed as they are or as whole numbers."""
+    """Check the blanks of a reason."""
     for words in (text.en, text.ko):
-        for _, name, form, conversion in string.Formatter().parse(words):
-            if name is not None and (name not in FILLED or form not in FILLED[name] or conversion):
-                raise ValueError(f"may fill in {', '.join(f'{{{name}}}' for name in FILLED)}, not {{{name}}} like this")
+        list(blanks(words))
     return text
 
 
-class Rule(_Part):
+class Rule(Part):
     """A rule as written."""
 
     id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")
     title: Words
     scope: Scope
     purpose: Literal["service"]
-    inputs: dict[str, Input] = {}
-    when: Threshold
-    escalate: list[Rung] = Field(min_length=1)
+    inputs: dict[MetricName, Input] = Field(default={}, max_length=INPUTS_LIMIT)
+    when: Condition
+    then: Actions | None = None
+    escalate: list[Rung] = Field(default=[], max_length=RUNGS_LIMIT)
     clear: Clear | None = None
     limits: Limits = Limits()
     because: Annotated[Words, AfterValidator(_spoken)]
-    tests: list[Case] = []
+    tests: list[Case] = Field(default=[], max_length=TESTS_LIMIT)
 
     @model_validator(mode="after")
-    def _inputs_exist(self) -> Rule:
-        for term in (self.when.above, self.when.clear_below):
-            if term is not None and term.input is not None and term.input not in self.inputs:
-                raise ValueError(f"${term.input} is not among the inputs")
-        for case in self.tests:
-            for stretch in case.given:
-                if not _is_number((stretch.model_extra or {}).get(self.when.metric)):
-                    raise ValueError(f"test {case.name!r}: each given wants a number for {self.when.metric}")
+    def _one_answer(self) -> Rule:
+        if (self.then is None) == (not self.escalate):
+            raise ValueError("a rule answers with then, or with escalate")
         steps = [rung.after for rung in self.escalate]
         if steps != sorted(steps):
             raise ValueError("the steps of escalate must come in order of time")
         return self
 
+    @property
+    def ladder(self) -> list[Rung]:
+        """What to do, by how long it has been firing."""
+        return self.escalate or [Rung(after=0, level=LEVEL, then=self.then or [])]
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    def actions(self) -> Iterator[tuple[tuple[str | int, ...], Action]]:
+        """Every action, with the path to it."""
+        for place, action in enumerate(self.then or []):
+            yield ("then", place), action
+        for step, rung in enumerate(self.escalate):
+            for place, action in enumerate(rung.then):
+                yield ("escalate", step, "then", place), action
+        for place, action in enumerate(self.clear.then if self.clear else []):
+            yield ("clear", "then", place), action
 
 
-def read(text: str, *, file: str) -> Rule:
+class Written(NamedTuple):
+    """A rule with the text it was read from and the lines of its parts."""
+
+    rule: Rule
+    text: str
+    lines: Lines
+    file: str
+
+
+_UNWRITTEN = frozenset(
+    {name for name in vars(conditions) if name[0].isupper()} | {"function-after[_complete()", "float", "str"}
+)
+
+
+def read(text: str, *, file: str) -> Written:
     """Read a rule file. Raises `ModelInvalid` with everything wrong in it."""
-    return located.read(text, Rule, file=file)
+    rule, lines = located.read(text, Rule, file=file, unwritten=_UNWRITTEN)
+    return Written(rule, text, lines, file)
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of rule files, for editors that complete and check them."""
+    described: dict[str, Any] = Rule.model_json_schema(by_alias=True)
+    described["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    described["title"] = "A rule of the Experience Hub"
+    return described
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value of a test is a finite number."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)

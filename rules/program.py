@@ -2,84 +2,333 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from devices.model import Model
+from devices.model import Metric, Model
 from devices.sample import Instant
-from rules.language import Action, Rule, Rung, Term
+from rules import conditions as c
+from rules.bounds import Band, Test, compile_bounds
+from rules.language import Action, Rule
+from rules.logic import Held, Joined, Total
+from rules.moments import Change, Crossing, Happening, Omission, Succession, Timetable
+from rules.signal import Signal
+from rules.signals import Absence, Clockwork, Level, Trait, Whereabouts
 from rules.subject import Subject, fact
+from rules.view import View, at_least, every, negation, some
+from rules.where import Where
+from rules.windows import Amount, Days
+
+LATENESS: Instant = 2_000
+"""How long a rule that listens to several things waits for what is still on its way, unless it says otherwise."""
+ZONE_EVENTS = frozenset({"zone.entered", "zone.left", "tapped"})
+_WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
-class Limits(NamedTuple):
-    """The two limits of a threshold for one person, in the metric's unit."""
+class Step(NamedTuple):
+    """A rung of the ladder, compiled."""
 
-    above: float
-    clear_below: float
+    after: Instant
+    level: str
+    actions: tuple[Action, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What `engine.step` runs. `version` is derived from the rule's text, so the same text is the same version."""
+    """What `engine.step` runs. `version` is derived from what the rule says, so the same rule is the same version."""
 
     rule: Rule
     version: str
-    metric: str
-    hold_for: Instant
-    gap_limit: Instant | None
-    gap_resets: bool
+    root: Signal
+    signals: tuple[Signal, ...]
+    moment: bool
+    metrics: frozenset[str]
+    events: frozenset[str]
+    traits: frozenset[str]
+    lateness: Instant
     cooldown: Instant
-    ladder: tuple[Rung, ...]
-    when_clear: Action | None
+    ladder: tuple[Step, ...]
+    when_clear: tuple[Action, ...] | None
+    dated: bool
+    """Whether limits may change with the day, because they depend on somebody's age."""
+    timed: bool
+    """Whether a clock alone can make it fire."""
+    quick: Mapping[str, tuple[Level | Crossing, ...]] = field(default_factory=dict)
+    """By metric, the conditions that can say which values change nothing; a metric that others look at too is not here."""
+    gaps: Mapping[str, Instant] = field(default_factory=dict)
 
-    def limits(self, subject: Subject, at: Instant) -> Limits | None:
-        """The limits for a person at a time; `None` if a fact they depend on is not known."""
-        above = self._number(self.rule.when.above, subject, at)
-        if above is None:
-            return None
-        written = self.rule.when.clear_below
-        clear_below = above if written is None else self._number(written, subject, at)
-        return None if clear_below is None else Limits(above, clear_below)
+    @property
+    def id(self) -> str:
+        """Which rule."""
+        return self.rule.id
 
-    def _number(self, term: Term, subject: Subject, at: Instant) -> float | None:
+    def number(self, term: c.Term, subject: Subject, at: Instant) -> float | None:
+        """A limit for a scope at a time; `None` if a fact it depends on is not known."""
         if term.input is None:
             return term.offset
+        tuned = subject.tuned.get(f"{self.rule.id}.{term.input}")
         default = self.rule.inputs[term.input].default
-        value = fact(default, subject, at) if isinstance(default, str) else default
+        value = tuned if tuned is not None else fact(default, subject, at) if isinstance(default, str) else default
         return None if value is None else value + term.offset
 
+    def due(self, slots: Sequence[Any], after: Instant, zone: str) -> Instant | None:
+        """When, later than `after`, a condition may change by itself."""
+        times = [at for signal in self.signals if (at := signal.due(slots, after, zone)) is not None]
+        return min(times, default=None)
 
-def compile_rule(rule: Rule) -> Program:
-    """Compile a rule."""
-    gap = rule.when.on_gap
+    def ripe(self, slots: Sequence[Any], after: Instant) -> Instant | None:
+        """From when, later than `after`, a sample would find a condition to have held long enough."""
+        times = [signal.ripe(slots) for signal in self.signals if isinstance(signal, Held)]
+        return min((at for at in times if at is not None and at > after), default=None)
+
+    def calm(self, view: View) -> dict[str, Band]:
+        """By metric, the values that would change nothing."""
+        bands = {}
+        for metric, signals in self.quick.items():
+            found = [signal.band(view) for signal in signals]
+            if None not in found:
+                low = max(band[0] for band in found if band)
+                high = min(band[1] for band in found if band)
+                if low <= high:
+                    bands[metric] = (low, high)
+        return bands
+
+
+def compile_rule(rule: Rule, models: Mapping[str, Model]) -> Program:
+    """Compile a rule that has been found free of contradictions (`vocabulary.contradictions`)."""
+    compiler = _Compiler(rule, models)
+    root = compiler.compile(rule.when, wrapped=False)
+    moment = c.is_moment(rule.when)
+    if not moment and not isinstance(root, Held):
+        root = compiler.hold(root, 0, None)
     return Program(
         rule=rule,
-        version=sha256(rule.model_dump_json().encode()).hexdigest()[:12],
-        metric=rule.when.metric,
-        hold_for=rule.when.for_,
-        gap_limit=gap.longer_than if gap else None,
-        gap_resets=gap is not None and gap.then == "reset",
+        version=sha256(rule.model_dump_json(exclude={"tests", "title"}).encode()).hexdigest()[:12],
+        root=root,
+        signals=tuple(sorted(root.walk(), key=lambda signal: signal.slot)),
+        moment=moment,
+        metrics=frozenset(compiler.metrics),
+        events=frozenset(compiler.events),
+        traits=frozenset(compiler.traits),
+        lateness=_lateness(rule, compiler),
         cooldown=rule.limits.cooldown,
-        ladder=tuple(rule.escalate),
-        when_clear=rule.clear.then if rule.clear else None,
+        ladder=tuple(Step(rung.after, rung.level, tuple(rung.then)) for rung in rule.ladder),
+        when_clear=tuple(rule.clear.then) if rule.clear else None,
+        dated=any(isinstance(each.default, str) for each in rule.inputs.values()),
+        timed=any(isinstance(signal, (Timetable, Clockwork)) for signal in root.walk()),
+        quick=_quick(root, compiler.metrics),
+        gaps=_gaps(root),
     )
 
 
-def contradictions(rule: Rule, models: dict[str, Model]) -> list[str]:
-    """What a rule asks for that no device model has: an unknown metric, role, command or argument."""
-    wrong = []
-    metrics = [model.metrics[rule.when.metric] for model in models.values() if rule.when.metric in model.metrics]
-    if not metrics:
-        wrong.append(f"when.metric: no device model has {rule.when.metric!r}")
-    elif not all(metric.numeric for metric in metrics):
-        wrong.append(f"when.metric: {rule.when.metric!r} is a state; a threshold wants a number")
-    actions = [rung.then for rung in rule.escalate] + ([rule.clear.then] if rule.clear else [])
-    for action in actions:
-        to, type_, args = action.command.to, action.command.type, action.command.args
-        refusals = [model.command_refusal(type_, args) for model in models.values() if model.role == to]
-        if not refusals:
-            wrong.append(f"command.to: no device model has the role {to!r}")
-        elif None not in refusals:
-            wrong.append(f"command: {refusals[0]}")
-    return wrong
+def _lateness(rule: Rule, compiler: _Compiler) -> Instant:
+    if rule.limits.lateness is not None:
+        return rule.limits.lateness
+    alone = len(compiler.metrics) + len(compiler.events) <= 1 and rule.scope.each in ("person", "device")
+    return 0 if alone else LATENESS
+
+
+def _quick(root: Signal, metrics: set[str]) -> dict[str, tuple[Level | Crossing, ...]]:
+    """The metrics that only conditions with a band listen to."""
+    listening: dict[str, list[Signal]] = {metric: [] for metric in metrics}
+    for signal in root.walk():
+        for name in ("metric", "name"):
+            if (metric := getattr(signal, name, None)) in listening and not isinstance(signal, Trait):
+                listening[metric].append(signal)
+    return {
+        metric: tuple(signal for signal in signals if isinstance(signal, (Level, Crossing)))
+        for metric, signals in listening.items()
+        if all(isinstance(signal, (Level, Crossing)) and not signal.apart for signal in signals)
+    }
+
+
+def _gaps(root: Signal) -> dict[str, Instant]:
+    """By metric, the pause between samples that something makes a difference of."""
+    gaps: dict[str, Instant] = {}
+    for signal in root.walk():
+        if isinstance(signal, Held) and signal.gap is not None:
+            metric = signal.inside[0].metric  # type: ignore[attr-defined]
+            gaps[metric] = min(signal.gap, gaps.get(metric, signal.gap))
+        if isinstance(signal, Level) and signal.stale_after is not None:
+            gaps[signal.metric] = min(signal.stale_after, gaps.get(signal.metric, signal.stale_after))
+    return gaps
+
+
+class _Compiler:
+    """Gives every condition its slot, and notes what is listened to."""
+
+    def __init__(self, rule: Rule, models: Mapping[str, Model]) -> None:
+        self._models = models
+        self._apart = rule.scope.each in ("home", "place")
+        self._slots = 0
+        self.metrics: set[str] = set()
+        self.events: set[str] = set()
+        self.traits: set[str] = set()
+
+    def compile(self, written: Any, *, wrapped: bool) -> Signal:
+        """A condition, held for as long as it says."""
+        gap = getattr(written, "on_gap", None)
+        holds_for = getattr(written, "for_", None) if not isinstance(written, c.Absent) else None
+        confirmed = gap is not None and (holds_for is not None or not wrapped)
+        signal = self._signal(written, stale_after=gap.longer_than if gap and not confirmed else None)
+        if holds_for is None and not confirmed:
+            return signal
+        return self.hold(signal, holds_for or 0, gap)
+
+    def hold(self, inside: Signal, longer_than: Instant, gap: c.Gap | None) -> Held:
+        """A condition that must have held for a while."""
+        limit = gap.longer_than if gap else None
+        return Held(self._slot(), inside, longer_than=longer_than, gap=limit, resets=bool(gap and gap.then == "reset"))
+
+    def _signal(self, written: Any, *, stale_after: Instant | None) -> Signal:
+        match written:
+            case c.Threshold():
+                return self._threshold(written, stale_after)
+            case c.Counted():
+                return self._counted(written)
+            case c.Daily():
+                return self._daily(written)
+            case c.Absent():
+                return self._absent(written)
+            case c.During():
+                return self._during(written.during)
+            case c.Present():
+                self.events |= ZONE_EVENTS
+                return Whereabouts(self._slot(), who=written.present, zone=written.in_)
+            case c.TraitIs():
+                self.traits.add(written.trait)
+                return Trait(self._slot(), name=written.trait, test=compile_bounds(written))
+            case c.Segment():
+                self.traits.add(written.segment)
+                return Trait(self._slot(), name=written.segment, test=Test(texts=frozenset({"true"})))
+            case c.Total():
+                inside = self.compile(written.total, wrapped=True)
+                return Total(self._slot(), inside, weekly=written.per == "week", longer_than=written.above)
+            case c.AllOf() | c.AnyOf() | c.Not() | c.Count():
+                return self._joined(written)
+            case _:
+                return self._moment(written)
+
+    def _joined(self, written: Any) -> Signal:
+        inside = [self.compile(each, wrapped=True) for _, each in c.parts(written)]
+        match written:
+            case c.AllOf():
+                return Joined(self._slot(), inside, every)
+            case c.AnyOf():
+                return Joined(self._slot(), inside, some)
+            case c.Not():
+                return Joined(self._slot(), inside, lambda truths: negation(truths[0]))
+            case _:
+                wanted = written.at_least
+                return Joined(self._slot(), inside, lambda truths: at_least(wanted, truths))
+
+    def _moment(self, written: Any) -> Signal:
+        match written:
+            case c.Edge():
+                self.metrics.add(written.metric)
+                clear = written.rearm_below or written.rearm_above
+                test = Test(above=written.rises_above, below=written.falls_below, clear=clear)
+                return Crossing(self._slot(), metric=written.metric, of=written.of, apart=self._apart, test=test)
+            case c.Changed():
+                self.metrics.add(written.changed)
+                begin, end = _texts(written.from_), _texts(written.to)
+                slot, apart = self._slot(), self._apart
+                return Change(slot, metric=written.changed, of=written.of, apart=apart, begin=begin, end=end)
+            case c.Happened():
+                self.events.add(written.event)
+                return Happening(self._slot(), event=written.event, of=written.of, where=_where(written.where))
+            case c.Schedule():
+                return Timetable(self._slot(), schedule=written.schedule)
+            case c.Sequence():
+                steps = [self.compile(each, wrapped=True) for each in written.sequence]
+                without = self.compile(written.without, wrapped=True) if written.without is not None else None
+                return Succession(self._slot(), steps=steps, within=written.within, without=without)
+            case c.Missing():
+                missing, after = (self.compile(each, wrapped=True) for each in (written.missing, written.after))
+                return Omission(self._slot(), missing=missing, after=after, within=written.within)
+            case _:
+                raise TypeError(f"{type(written).__name__} is no condition")
+
+    def _threshold(self, written: c.Threshold, stale_after: Instant | None) -> Signal:
+        self.metrics.add(written.metric)
+        if written.window is not None and written.agg is not None:
+            metric = self._metric(written.metric)
+            return Amount(
+                self._slot(),
+                name=written.metric,
+                of=written.of,
+                agg=written.agg,
+                window=written.window,
+                test=compile_bounds(written),
+                counter=metric.spec.kind == "counter",
+                percentile=written.percentile,
+                range_=(metric.low, metric.high),
+            )
+        return Level(
+            self._slot(),
+            metric=written.metric,
+            of=written.of,
+            apart=self._apart,
+            across_all=written.across == "all",
+            test=compile_bounds(written) if written.where is None else None,
+            where=_where(written.where),
+            stale_after=stale_after,
+        )
+
+    def _counted(self, written: c.Counted) -> Signal:
+        self.events.add(written.count_of)
+        return Amount(
+            self._slot(),
+            name=written.count_of,
+            of=written.of,
+            agg="count",
+            window=written.window,
+            test=compile_bounds(written),
+            event=True,
+            where=_where(written.where),
+        )
+
+    def _daily(self, written: c.Daily) -> Signal:
+        self.metrics.add(written.daily)
+        metric = self._metric(written.daily)
+        limited = written.above is not None or written.below is not None
+        return Days(
+            self._slot(),
+            metric=written.daily,
+            agg=written.agg,
+            equals=_texts(written.equals) or frozenset(),
+            rises=written.rises,
+            falls=written.falls,
+            drifts_by=written.drifts_by,
+            test=Test(above=written.above, below=written.below) if limited else None,
+            range_=(metric.low, metric.high) if metric.numeric else (0.0, 1.0),
+        )
+
+    def _absent(self, written: c.Absent) -> Signal:
+        known = any(written.absent in model.metrics for model in self._models.values())
+        (self.metrics if known else self.events).add(written.absent)
+        return Absence(self._slot(), name=written.absent, of=written.of, longer_than=written.for_)
+
+    def _during(self, span: c.Span) -> Signal:
+        weekdays = frozenset(_WEEKDAYS.index(day) for day in span.days) if span.days else None
+        return Clockwork(self._slot(), begin=span.from_, end=span.to, weekdays=weekdays)
+
+    def _metric(self, name: str) -> Metric:
+        return next(model.metrics[name] for model in self._models.values() if name in model.metrics)
+
+    def _slot(self) -> int:
+        self._slots += 1
+        return self._slots - 1
+
+
+def _where(source: str | None) -> Where | None:
+    return Where(source) if source is not None else None
+
+
+def _texts(written: str | list[str] | None) -> frozenset[str] | None:
+    return None if written is None else frozenset([written] if isinstance(written, str) else written)
+
+
+NEVER: Instant = 1 << 62

@@ -1,52 +1,133 @@
-"""Running the tests that travel with a rule."""
+"""Running the tests that travel with a rule, on the engine that runs it for people."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import NamedTuple
 
-from devices.sample import SECOND, Instant, Sample
-from rules.engine import State, step
-from rules.language import CLEAR, Case, Given, Rule
-from rules.program import compile_rule
-from rules.subject import Subject
+import msgspec
 
-_START: Instant = 1_767_225_600_000
-_WEARER_BORN = 1980
-"""The wearer of the tests is 46, so that `person.heart_rate.recommended_max` is 175.8."""
+from devices.model import Model
+from devices.sample import Event, Instant, Sample
+from rules.engine import Around, Engine
+from rules.language import CLEAR, Case, Given, Rule
+from rules.program import Program, compile_rule
+from rules.subject import Origin, Subject
+from rules.view import TraitSet
+
+STEPS_LIMIT = 100_000
+"""How many values a test may give: more than any needs, and no more than a moment's work."""
+SCOPE = "scope"
 
 
 class Failure(NamedTuple):
-    """A test that did not come out as expected: (at in ms, level) pairs."""
+    """A test that did not come out as expected: (at in ms, level) pairs; or why it could not be run."""
 
+    place: int
     case: str
     expected: list[tuple[Instant, str]]
     decided: list[tuple[Instant, str]]
+    reason: str = ""
 
 
-def rehearse(rule: Rule) -> list[Failure]:
+class Stage:
+    """The made-up surroundings of a test: one person in one home, with a device of every role."""
+
+    def __init__(self, case: Case) -> None:
+        members = tuple(f"person-{number}" for number in range(1, case.members + 1))
+        self._subject = Subject(SCOPE, case.birth_year, members=members)
+
+    def around(self, role: str, person: str | None) -> Around:
+        """What something that a device of a role says is about."""
+        subject = self._subject
+        return Around(Origin(role, role, role, person or subject.members[0]), subject, (subject,), subject, subject)
+
+    def of(self, source: str) -> Around:
+        return self.around(source, None)
+
+    def of_event(self, event: Event) -> Around:
+        return self.around(event.source, event.data.get("who"))
+
+    def subject(self, kind: str, scope: str) -> Subject:
+        return self._subject
+
+
+def rehearse(rule: Rule, models: Mapping[str, Model]) -> list[Failure]:
     """Run all tests of a rule; those that failed. Answers to the end of an episode count only if a test expects them."""
-    return [failure for case in rule.tests if (failure := _run(rule, case))]
+    program = compile_rule(rule, models)
+    failures = []
+    for place, case in enumerate(rule.tests):
+        if (failure := _run(program, place, case)) is not None:
+            failures.append(failure)
+    return failures
 
 
-def _run(rule: Rule, case: Case) -> Failure | None:
-    program, state, decided = compile_rule(rule), State(), []
-    subject = Subject("wearer", _WEARER_BORN)
-    for at, value in _timeline(case.given, rule.when.metric):
-        sample = Sample("watch", rule.when.metric, _START + at, value)
-        state, decisions = step(program, state, sample, subject=subject, now=_START + at)
-        decided += [(at, decision.level) for decision in decisions]
+def _run(program: Program, place: int, case: Case) -> Failure | None:
     expected = [(each.at, each.level) for each in case.expect]
+    try:
+        start = int(datetime.fromisoformat(case.start).timestamp() * 1000)
+        decided = _decided(program, case, start)
+    except ValueError as error:
+        return Failure(place, case.name, expected, [], str(error))
     if not any(level == CLEAR for _, level in expected):
         decided = [each for each in decided if each[1] != CLEAR]
-    return None if decided == expected else Failure(case.name, expected, decided)
+    return None if decided == expected else Failure(place, case.name, expected, decided)
 
 
-def _timeline(given: list[Given], metric: str) -> list[tuple[Instant, float]]:
-    """A value for every second: a stretch without an end lasts until the next, one with an end gives way to what was before."""
-    end = max(stretch.until or stretch.at + SECOND for stretch in given)
-    timeline = []
-    for at in range(0, end, SECOND):
-        covering = [s for s in given if s.at <= at and (s.until is None or at < s.until)]
+def _decided(program: Program, case: Case, start: Instant) -> list[tuple[Instant, str]]:
+    engine, stage = Engine([program]), Stage(case)
+    kind = program.rule.scope.each
+    subject = stage.subject(kind, SCOPE)
+    engine.begin(kind, subject, at=start)
+    decisions = []
+    for change in _timeline(case, start):
+        if isinstance(change, TraitSet):
+            decisions += engine.set_trait(kind, subject, change, now=change.observed_at)
+        else:
+            decisions += engine.feed([change], surroundings=stage, now=change.observed_at)
+    _, late = engine.tick(start + _end(case) + program.lateness, surroundings=stage, now=start)
+    return [(each.observed_at - start, each.level) for each in decisions + late if each.rule == program.id]
+
+
+def _end(case: Case) -> Instant:
+    given = max(stretch.until or stretch.at for stretch in case.given)
+    expected = max((each.at for each in case.expect), default=0)
+    return case.until if case.until is not None else max(given, expected)
+
+
+def _timeline(case: Case, start: Instant) -> list[Sample | Event | TraitSet]:
+    """Everything a test gives, in order of time."""
+    changes: list[Sample | Event | TraitSet] = []
+    for source, metric in dict.fromkeys((each.of, metric) for each in case.given for metric in each.values):
+        stretches = [each for each in case.given if each.of == source and metric in each.values]
+        changes += [Sample(source, metric, start + at, value) for at, value in _series(stretches, metric, case)]
+    for number, each in enumerate(case.given):
+        if each.event is not None:
+            data = dict(each.data) | ({"who": each.who} if each.who else {})
+            changes.append(Event(each.of, f"event-{number}", each.event, start + each.at, data))
+        changes += [TraitSet(start + each.at, name, value) for name, value in each.trait.items()]
+    return sorted(changes, key=lambda change: change.observed_at)
+
+
+def _series(stretches: list[Given], metric: str, case: Case) -> Iterator[tuple[Instant, float | str]]:
+    """A value every so often: a stretch without an end lasts until the next, one with an end gives way to what was before."""
+    every = min((each.every for each in stretches if each.every), default=case.every)
+    ends = [stretch.until or stretch.at + every for stretch in stretches]
+    begin, end = min(stretch.at for stretch in stretches), max(ends)
+    if every <= 0 or (end - begin) // every > STEPS_LIMIT:
+        raise ValueError(f"gives more than {STEPS_LIMIT:,} values of {metric}; say every: 1m, or a shorter time")
+    at = begin
+    while at < end:
+        covering = [each for each in stretches if each.at <= at and (each.until is None or at < each.until)]
         if covering:
-            timeline.append((at, float((covering[-1].model_extra or {})[metric])))
-    return timeline
+            yield at, _value(covering[-1].values[metric])
+        following = min((each.at for each in stretches if at < each.at < at + every), default=at + every)
+        at = following
+
+
+def _value(written: object) -> float | str:
+    """A value as devices would send it: lists are stored as JSON text."""
+    if isinstance(written, (int, float)) and not isinstance(written, bool):
+        return float(written)
+    return written if isinstance(written, str) else msgspec.json.encode(written).decode()

@@ -1,7 +1,8 @@
-"""What rules may know of a person, and the facts derived from it."""
+"""Whom rules are about: a person, a home, a device or a place, with what may be known of them, and the facts derived from it."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 import msgspec
@@ -10,10 +11,26 @@ from devices.sample import Instant
 
 
 class Subject(msgspec.Struct, frozen=True):
-    """A person, as far as rules are concerned."""
+    """A scope of rules. `members` are the people of a home; `tuned` what a household set inputs to, by rule and input."""
 
     id: str
     birth_year: int | None = None
+    zone: str = "UTC"
+    members: tuple[str, ...] = ()
+    tuned: Mapping[str, float] = {}
+
+
+class Origin(msgspec.Struct, frozen=True):
+    """Where a change comes from: a device, its role and model, and the person it concerns."""
+
+    source: str
+    role: str = ""
+    model: str = ""
+    person: str | None = None
+
+    def is_(self, wanted: str | None) -> bool:
+        """Whether it is what a rule asks for by role, model or id; `None` asks for anything."""
+        return wanted is None or wanted in (self.role, self.model, self.source)
 
 
 def age(subject: Subject, at: Instant) -> int | None:
@@ -33,7 +50,21 @@ def recommended_max_heart_rate(subject: Subject, at: Instant) -> float | None:
     return None if years is None else 208 - 0.7 * years
 
 
-_FACTS = {"person.heart_rate.recommended_max": recommended_max_heart_rate}
+def moderate_heart_rate(subject: Subject, at: Instant) -> float | None:
+    """Beats a minute from which effort is at least moderate: half of the maximum, `None` without an age.
+
+    Centers for Disease Control and Prevention, Target Heart Rate: moderate is 50-70 %, vigorous 70-85 % of the maximum.
+    """
+    highest = recommended_max_heart_rate(subject, at)
+    return None if highest is None else 0.5 * highest
+
+
+_FACTS = {
+    "person.age": age,
+    "person.heart_rate.max": recommended_max_heart_rate,
+    "person.heart_rate.recommended_max": recommended_max_heart_rate,
+    "person.heart_rate.moderate": moderate_heart_rate,
+}
 
 
 def fact(name: str, subject: Subject, at: Instant) -> float | None:

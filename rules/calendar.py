@@ -1,0 +1,78 @@
+"""Days, weeks and times of day, in the time zone of a home."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from cronsim import CronSim
+
+from devices.sample import MINUTE, Instant
+
+_QUARTER = 15 * MINUTE
+"""Clocks are put forward and back at full quarters of an hour, everywhere."""
+
+
+class Day(NamedTuple):
+    """A calendar day: its date, and when it begins and ends."""
+
+    date: date
+    start: Instant
+    end: Instant
+
+
+def local(at: Instant, zone: str) -> datetime:
+    """The wall clock's time."""
+    return datetime.fromtimestamp(at / 1000, UTC).astimezone(ZoneInfo(zone))
+
+
+def day_of(at: Instant, zone: str) -> Day:
+    """The day an instant is in."""
+    return _day_of(at // _QUARTER, zone)
+
+
+@lru_cache(maxsize=8192)
+def _day_of(quarter: int, zone: str) -> Day:
+    today = local(quarter * _QUARTER, zone).date()
+    return Day(today, _midnight(today, zone), _midnight(today + timedelta(days=1), zone))
+
+
+def week_of(at: Instant, zone: str) -> Day:
+    """The week an instant is in, from Monday on; `date` is its Monday."""
+    monday = day_of(at, zone).date
+    monday -= timedelta(days=monday.weekday())
+    return Day(monday, _midnight(monday, zone), _midnight(monday + timedelta(days=7), zone))
+
+
+def minutes_since_noon(at: Instant, zone: str) -> float:
+    """The time of day as minutes since noon, so that an evening and the night after it count in one direction."""
+    now = local(at, zone)
+    return ((now.hour - 12) % 24) * 60 + now.minute + now.second / 60
+
+
+def next_time(schedule: str, after: Instant, zone: str) -> Instant:
+    """The next time on a cron schedule, later than `after`."""
+    moment: datetime = next(CronSim(schedule, local(after, zone)))
+    return int(moment.timestamp() * 1000)
+
+
+def next_clock(clock: time, after: Instant, zone: str) -> Instant:
+    """The next time the wall clock shows `clock`, later than `after`."""
+    today = day_of(after, zone).date
+    for days in range(3):
+        shown = datetime.combine(today + timedelta(days=days), clock, tzinfo=ZoneInfo(zone))
+        if (at := int(shown.timestamp() * 1000)) > after:
+            return at
+    raise AssertionError("a wall clock shows every time within two days")
+
+
+def dates_ahead(at: Instant, zone: str, count: int) -> list[str]:
+    """Today and the days after it, as YYYY-MM-DD."""
+    today = day_of(at, zone).date
+    return [(today + timedelta(days=days)).isoformat() for days in range(count)]
+
+
+def _midnight(day: date, zone: str) -> Instant:
+    return int(datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(zone)).timestamp() * 1000)

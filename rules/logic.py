@@ -1,0 +1,130 @@
+"""Conditions made of conditions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from devices.sample import Instant
+from rules import calendar
+from rules.signal import Signal
+from rules.view import Clause, Truth, View
+
+
+class Joined(Signal):
+    """All, any, or so many of several; every one is looked at, whatever the others say."""
+
+    def __init__(self, slot: int, inside: Sequence[Signal], join: Callable[[list[Truth]], Truth]) -> None:
+        super().__init__(slot, inside)
+        self.join = join
+
+    def stands(self, view: View) -> Truth:
+        return self.join([each.truth(view) for each in self.inside])
+
+
+class Running(NamedTuple):
+    """How long a condition has been true: `held` up to `since`, and from then on if `since` is there."""
+
+    held: Instant = 0
+    since: Instant | None = None
+
+    def at(self, now: Instant) -> Instant:
+        """How long it has been by now."""
+        return self.held + (now - self.since if self.since is not None else 0)
+
+
+class Held(Signal):
+    """A condition that has held for a while. What is unknown lets the time stand still; false starts it over.
+
+    Where samples are expected at least every so often (`gap`), only they count: time between two of them that are further apart
+    is left out, or starts it over, and nothing becomes true without one.
+    """
+
+    start = Running()
+    remembers = Running
+
+    def __init__(self, slot: int, inside: Signal, *, longer_than: Instant, gap: Instant | None, resets: bool) -> None:
+        super().__init__(slot, [inside])
+        self.longer_than, self.gap, self.resets = longer_than, gap, resets
+
+    def stands(self, view: View) -> Truth:
+        (inside,) = self.inside
+        truth, running = inside.truth(view), view.slots[self.slot]
+        view.slots[self.slot] = running = self._moved(running, truth, view)
+        if truth is not True:
+            return truth
+        return self.held(view.slots, view.at) >= self.longer_than
+
+    def due(self, slots: Sequence[Any], after: Instant, zone: str) -> Instant | None:
+        at = self.ripe(slots) if self.gap is None else None
+        return at if at is not None and at > after else None
+
+    def ripe(self, slots: Sequence[Any]) -> Instant | None:
+        """When it will have held long enough, if it goes on."""
+        running: Running = slots[self.slot]
+        return None if running.since is None else running.since + self.longer_than - running.held
+
+    def held(self, slots: Sequence[Any], at: Instant) -> Instant:
+        """How long it has been true, by `at`, or by the last sample where only samples count."""
+        running: Running = slots[self.slot]
+        return running.at(self._counted(slots, at))
+
+    def _counted(self, slots: Sequence[Any], at: Instant) -> Instant:
+        readings = slots[self.inside[0].slot] if self.gap is not None else ()
+        return min(at, readings[-1].at) if readings else at
+
+    def _moved(self, running: Running, truth: Truth, view: View) -> Running:
+        if truth is False:
+            return Running()
+        if truth is None:
+            return Running(running.at(self._counted(view.slots, view.at)), None)
+        if running.since is None:
+            return Running(running.held, view.at)
+        pause = view.pauses.get(self.inside[0].slot, 0)
+        if self.gap is None or pause <= self.gap:
+            return running
+        return Running(0 if self.resets else running.at(view.at - pause), view.at)
+
+
+class Sum(NamedTuple):
+    """For how long it was true in a period, up to `since`, and whether it has been true from then on."""
+
+    period: Instant = 0
+    total: Instant = 0
+    since: Instant | None = None
+
+
+class Total(Signal):
+    """For how long, this day or week, a condition has held."""
+
+    start = Sum()
+    remembers = Sum
+
+    def __init__(self, slot: int, inside: Signal, *, weekly: bool, longer_than: Instant) -> None:
+        super().__init__(slot, [inside])
+        self.weekly, self.longer_than = weekly, longer_than
+
+    def stands(self, view: View) -> Truth:
+        true = self.inside[0].truth(view) is True
+        known: Sum = view.slots[self.slot]
+        begin = self._period(view.at, view.subject.zone).start
+        total, since = (known.total, known.since) if known.period == begin else (0, None)
+        if known.period != begin and known.since is not None:
+            since = max(begin, known.since)
+        if since is not None:
+            total += view.at - since
+        view.slots[self.slot] = Sum(begin, total, view.at if true else None)
+        return total >= self.longer_than
+
+    def due(self, slots: Sequence[Any], after: Instant, zone: str) -> Instant | None:
+        known: Sum = slots[self.slot]
+        ends = self._period(after, zone).end
+        if known.since is None or known.total >= self.longer_than:
+            return ends if known.total else None
+        return min(ends, known.since + self.longer_than - known.total)
+
+    def clause(self, view: View, truth: Truth) -> Clause | None:
+        return Clause("total", truth, limit=float(self.longer_than), held=view.slots[self.slot].total)
+
+    def _period(self, at: Instant, zone: str) -> calendar.Day:
+        return calendar.week_of(at, zone) if self.weekly else calendar.day_of(at, zone)

@@ -1,0 +1,364 @@
+"""The engine's one pure function, `step`, and `pass_time`, which is `step` when nothing happens but the clock.
+
+    inactive ──true──▶ pending ──for──▶ firing ──false──▶ inactive
+                          └───false───▶ inactive          unknown changes nothing
+
+Time is the samples' own. What is due before a change is decided before it, at the very time it was due, so it makes no
+difference when anybody looked at the clock. A change older than what has been decided is late: stored, not acted on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+from hashlib import sha256
+from typing import Any, NamedTuple
+
+import msgspec
+
+from devices.sample import DAY, Event, Instant, Sample
+from rules.conditions import Term
+from rules.decision import Decision
+from rules.language import CLEAR, Action
+from rules.logic import Held
+from rules.program import Program
+from rules.subject import Origin, Subject
+from rules.view import Change, Clause, View
+from rules.words import duration, fill
+
+STEPS_LIMIT = 10_000
+"""How many times the clock alone may move one scope on between two changes; what is older is left out."""
+
+
+class Phase(StrEnum):
+    """Where a rule stands in a scope."""
+
+    INACTIVE = "inactive"
+    PENDING = "pending"
+    FIRING = "firing"
+
+
+class Outcome(StrEnum):
+    """What came of looking at a rule once."""
+
+    FIRED = "fired"
+    CLEARED = "cleared"
+    FIRING = "firing"
+    PENDING = "pending"
+    COOLING = "cooling"
+    FALSE = "false"
+    UNKNOWN = "unknown"
+    LATE = "late"
+
+
+class Heard(NamedTuple):
+    """A change and where it came from."""
+
+    change: Change
+    origin: Origin
+
+    @property
+    def at(self) -> Instant:
+        """When it was observed."""
+        return self.change.observed_at
+
+
+class State(msgspec.Struct, frozen=True, gc=False):
+    """What one rule remembers of one scope.
+
+    `clock` is the time up to which everything is decided. `fired_held` is for how long the condition had been true when the
+    rule fired, `rung` how many steps of the ladder are done. `waiting` are changes that others may still come before.
+    """
+
+    slots: tuple[Any, ...]
+    clock: Instant = 0
+    newest: Instant = 0
+    phase: Phase = Phase.INACTIVE
+    fired_at: Instant = 0
+    fired_held: Instant = 0
+    rung: int = 0
+    quiet_until: Instant = 0
+    waiting: tuple[Heard, ...] = ()
+
+
+class Stepped(NamedTuple):
+    """What a step comes to. `outcomes` tell what every evaluation came to, oldest first."""
+
+    state: State
+    decisions: list[Decision]
+    outcomes: list[tuple[Instant, Outcome]]
+
+
+class Situation(NamedTuple):
+    """What does not change during a step: the program, whom it is about, and the hub's time, which only stamps decisions."""
+
+    program: Program
+    subject: Subject
+    now: Instant
+
+
+def beginning(program: Program, at: Instant = 0) -> State:
+    """What a rule remembers of a scope it has not met."""
+    return State(tuple(signal.start for signal in program.signals), clock=at)
+
+
+def step(situation: Situation, state: State, heard: Heard) -> Stepped:
+    """Take one change: the state after it, and what is decided. Pure."""
+    lateness = situation.program.lateness
+    if heard.at < state.clock:
+        return Stepped(state, [], [(heard.at, Outcome.LATE)])
+    if not lateness:
+        return _take(situation, state, heard)
+    newest = max(state.newest, heard.at)
+    waiting = tuple(sorted((*state.waiting, heard), key=_observed_at))
+    return _release(situation, _replace(state, newest=newest, waiting=waiting), newest - lateness)
+
+
+def pass_time(situation: Situation, state: State, until: Instant) -> Stepped:
+    """Let time pass up to `until`, less the rule's lateness: what is due by then is decided, what waits is taken. Pure."""
+    horizon = until - situation.program.lateness
+    released = _release(situation, state, horizon)
+    waited = _wait(situation, released.state, horizon, including=True)
+    return Stepped(waited.state, released.decisions + waited.decisions, released.outcomes + waited.outcomes)
+
+
+def due(situation: Situation, state: State) -> Instant | None:
+    """Up to when time must have passed for something to be decided though nothing happens; `None` if there is nothing."""
+    times = [_due(situation, state), state.waiting[0].at if state.waiting else None]
+    known = [at for at in times if at is not None]
+    return min(known) + situation.program.lateness if known else None
+
+
+def explain(situation: Situation, state: State, heard: Heard | None, at: Instant) -> list[Clause]:
+    """How every condition stood when `state` met a change, for those who ask why."""
+    view = _view(situation, state, at, heard)
+    situation.program.root.truth(view)
+    return _clauses(situation.program, view)
+
+
+def calm_until(situation: Situation, state: State) -> Instant | None:
+    """Before when, while samples keep coming and no condition changes, nothing is decided; `None` if never."""
+    program = situation.program
+    times = [_due(situation, state), program.ripe(state.slots, state.clock), _next_rung(program, state, ripe=True)]
+    if state.phase is Phase.PENDING:
+        times.append(state.quiet_until)
+    if program.dated:
+        times.append((state.clock // DAY + 1) * DAY)
+    return min((at for at in times if at is not None and at > state.clock), default=None)
+
+
+def _release(situation: Situation, state: State, until: Instant) -> Stepped:
+    """Take the changes that nothing can come before any more."""
+    decisions: list[Decision] = []
+    outcomes: list[tuple[Instant, Outcome]] = []
+    while state.waiting and state.waiting[0].at <= until:
+        first, rest = state.waiting[0], state.waiting[1:]
+        taken = _take(situation, _replace(state, waiting=rest), first)
+        state = taken.state
+        decisions += taken.decisions
+        outcomes += taken.outcomes
+    return Stepped(state, decisions, outcomes)
+
+
+def _take(situation: Situation, state: State, heard: Heard) -> Stepped:
+    waited = _wait(situation, state, heard.at, including=False)
+    also_due = _due(situation, waited.state) == heard.at
+    met = _evaluate(situation, waited.state, heard.at, heard)
+    decisions, outcomes = waited.decisions + met.decisions, waited.outcomes + met.outcomes
+    if also_due:
+        again = _evaluate(situation, met.state, heard.at, None)
+        return Stepped(again.state, decisions + again.decisions, outcomes + again.outcomes)
+    return Stepped(met.state, decisions, outcomes)
+
+
+def _wait(situation: Situation, state: State, until: Instant, *, including: bool) -> Stepped:
+    """Decide what is due before `until`, each at its own time."""
+    decisions: list[Decision] = []
+    outcomes: list[tuple[Instant, Outcome]] = []
+    for _ in range(STEPS_LIMIT):
+        at = _due(situation, state)
+        if at is None or at > until or (at == until and not including):
+            break
+        met = _evaluate(situation, state, at, None)
+        state = met.state
+        decisions += met.decisions
+        outcomes += met.outcomes
+    return Stepped(state, decisions, outcomes)
+
+
+def _due(situation: Situation, state: State) -> Instant | None:
+    """When a condition may change by itself, a cooldown ends, or the next step of the ladder comes."""
+    program = situation.program
+    times = [program.due(state.slots, state.clock, situation.subject.zone), _next_rung(program, state)]
+    if state.phase is Phase.PENDING and not _confirmed(program):
+        times.append(state.quiet_until)
+    return min((at for at in times if at is not None and at > state.clock), default=None)
+
+
+def _confirmed(program: Program) -> bool:
+    """Whether only samples move the rule on, and not the clock."""
+    return isinstance(program.root, Held) and program.root.gap is not None
+
+
+def _next_rung(program: Program, state: State, *, ripe: bool = False) -> Instant | None:
+    """When the next step of the ladder comes by itself; or, `ripe`, from when on a sample would bring it."""
+    if state.phase is not Phase.FIRING or state.rung >= len(program.ladder):
+        return None
+    root = program.root
+    assert isinstance(root, Held)
+    running = state.slots[root.slot]
+    if running.since is None or (root.gap is not None and not ripe):
+        return None
+    return int(running.since + state.fired_held + program.ladder[state.rung].after - running.held)
+
+
+def _evaluate(situation: Situation, state: State, at: Instant, heard: Heard | None) -> Stepped:
+    """Look at the rule at one instant."""
+    view = _view(situation, state, at, heard)
+    truth = situation.program.root.truth(view)
+    after = _replace(state, clock=at, slots=tuple(view.slots))
+    if situation.program.moment:
+        return _strike(situation, after, view, truth=truth)
+    return _move(situation, after, view, truth=truth)
+
+
+def _view(situation: Situation, state: State, at: Instant, heard: Heard | None) -> View:
+    program, subject = situation.program, situation.subject
+    change, origin = heard or (None, None)
+    view = View(list(state.slots), at, subject=subject, resolve=program.number, change=change, origin=origin)
+    for signal in program.signals:
+        signal.take(view)
+    return view
+
+
+def _strike(situation: Situation, state: State, view: View, *, truth: bool | None) -> Stepped:
+    """A rule about a moment: it is answered at once, unless it was answered a short while ago."""
+    at, program = view.at, situation.program
+    if truth is not True:
+        return Stepped(state, [], [(at, Outcome.UNKNOWN if truth is None else Outcome.FALSE)])
+    if at < state.quiet_until:
+        return Stepped(state, [], [(at, Outcome.COOLING)])
+    after = _replace(state, fired_at=at, quiet_until=at + program.cooldown)
+    decisions = [
+        _decide(situation, after, view, level=rung.level, actions=rung.actions, rung=place)
+        for place, rung in enumerate(program.ladder, start=1)
+    ]
+    return Stepped(after, decisions, [(at, Outcome.FIRED)])
+
+
+def _move(situation: Situation, state: State, view: View, *, truth: bool | None) -> Stepped:
+    """A rule about something that lasts: an episode begins, climbs its ladder, and ends."""
+    at = view.at
+    if truth is True:
+        return _climb(situation, state, view)
+    if truth is None:
+        return Stepped(state, [], [(at, Outcome.UNKNOWN)])
+    pending = view.slots[situation.program.root.slot].since is not None
+    rest = _replace(state, phase=Phase.PENDING if pending else Phase.INACTIVE)
+    if state.phase is Phase.FIRING:
+        return _settle(situation, rest, view)
+    return Stepped(rest, [], [(at, Outcome.PENDING if pending else Outcome.FALSE)])
+
+
+def _settle(situation: Situation, state: State, view: View) -> Stepped:
+    """The condition is false: an episode is over."""
+    program, at = situation.program, view.at
+    over = _replace(state, rung=0, quiet_until=at + program.cooldown)
+    decided = _decide(situation, state, view, level=CLEAR, actions=program.when_clear or (), rung=state.rung)
+    return Stepped(over, [decided], [(at, Outcome.CLEARED)])
+
+
+def _climb(situation: Situation, state: State, view: View) -> Stepped:
+    """The condition is true and has held long enough: fire, and climb the ladder."""
+    program, at = situation.program, view.at
+    root = program.root
+    assert isinstance(root, Held)
+    held = root.held(view.slots, at)
+    if state.phase is not Phase.FIRING:
+        if at < state.quiet_until:
+            return Stepped(_replace(state, phase=Phase.PENDING), [], [(at, Outcome.COOLING)])
+        state = _replace(state, phase=Phase.FIRING, fired_at=at, fired_held=held, rung=0)
+    decisions = []
+    while state.rung < len(program.ladder) and held - state.fired_held >= program.ladder[state.rung].after:
+        rung = program.ladder[state.rung]
+        state = _replace(state, rung=state.rung + 1)
+        decisions.append(_decide(situation, state, view, level=rung.level, actions=rung.actions, rung=state.rung))
+    return Stepped(state, decisions, [(at, Outcome.FIRED if decisions else Outcome.FIRING)])
+
+
+def _decide(
+    situation: Situation, state: State, view: View, *, level: str, actions: Sequence[Action], rung: int
+) -> Decision:
+    program, subject, now = situation
+    key = f"{program.id}|{program.version}|{subject.id}|{state.fired_at}|{level}|{rung}"
+    if program.moment:
+        key += f"|{_name(view.change)}"
+    clauses = _clauses(program, view)
+    return Decision(
+        id=sha256(key.encode()).hexdigest()[:32],
+        rule=program.id,
+        version=program.version,
+        scope=subject.id,
+        source=view.origin.source if view.origin else "",
+        level=level,
+        observed_at=view.at,
+        decided_at=now,
+        because=_because(program, subject, view, clauses),
+        clauses=tuple(clauses),
+        actions=[_action(action) for action in actions],
+    )
+
+
+def _name(change: Change | None) -> str:
+    """What tells a change from others of the same instant."""
+    match change:
+        case Event():
+            return f"{change.source}/{change.id}"
+        case Sample():
+            return f"{change.source}/{change.metric}"
+        case _:
+            return ""
+
+
+def _action(action: Action) -> dict[str, Any]:
+    asked = action.asked
+    assert asked is not None
+    return {"kind": action.kind} | asked.model_dump(mode="json", exclude_none=True)
+
+
+def _clauses(program: Program, view: View) -> list[Clause]:
+    """How every condition stood, each with for how long it had been so where that is asked for."""
+    clauses: dict[int, Clause] = {}
+    for signal in program.signals:
+        if isinstance(signal, Held):
+            inside = clauses.get(signal.inside[0].slot)
+            if inside is not None and inside.held is None:
+                clauses[signal.inside[0].slot] = _replace(inside, held=signal.held(view.slots, view.at))
+        elif (clause := signal.clause(view, view.truths.get(signal.slot))) is not None:
+            clauses[signal.slot] = clause
+    return list(clauses.values())
+
+
+def _because(program: Program, subject: Subject, view: View, clauses: list[Clause]) -> dict[str, str]:
+    """The reason, in the words of the rule."""
+    main = next((clause for clause in clauses if clause.value is not None), clauses[0] if clauses else None)
+    values: dict[str, Any] = {clause.name: clause.value for clause in clauses}
+    for name in program.rule.inputs:
+        values[name] = program.number(Term(name, 0.0), subject, view.at)
+    if isinstance(view.change, Event):
+        values |= view.change.data
+    if main is not None:
+        values |= {"value": main.value, "limit": main.limit}
+    held = program.root.held(view.slots, view.at) if isinstance(program.root, Held) else (main.held if main else None)
+    said = {}
+    for language, words in program.rule.because.model_dump().items():
+        known = values | {"held": None if held is None else duration(held, language)}
+        said[language] = fill(words, known)
+    return said
+
+
+def _observed_at(heard: Heard) -> Instant:
+    return heard.at
+
+
+_replace = msgspec.structs.replace

@@ -1,0 +1,320 @@
+"""What a rule may speak of: held against the device models, and against itself. Everything wrong is found at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from devices import units
+from devices.errors import Fault
+from devices.located import Path, fault_at
+from devices.model import Metric, Model
+from rules import conditions as c
+from rules.language import FACTS, Action, Rule, Written
+from rules.program import ZONE_EVENTS
+from rules.words import blanks
+
+_FACT_UNITS = {name: "a" if name == "person.age" else "/min" for name in FACTS}
+_AGGS_OF_COUNTERS = frozenset({"sum", "rate", "delta", "count", "max", "min"})
+
+
+def faults(written: Written, models: Mapping[str, Model]) -> list[Fault]:
+    """What contradicts the models, or itself, each with its path and line."""
+    found = contradictions(written.rule, models)
+    return [fault_at(written.lines, path, file=written.file, reason=reason) for path, reason in found]
+
+
+def contradictions(rule: Rule, models: Mapping[str, Model]) -> list[tuple[Path, str]]:
+    """The same for a rule without its lines."""
+    checker = _Checker(rule, models)
+    return list(checker.all())
+
+
+class _Checker:
+    def __init__(self, rule: Rule, models: Mapping[str, Model]) -> None:
+        self._rule, self._models = rule, models
+        self._events = {name: spec for model in models.values() for name, spec in model.events.items()}
+        self._made = {action.event.type for _, action in rule.actions() if action.event is not None}
+
+    def all(self) -> Iterator[tuple[Path, str]]:
+        """Everything."""
+        for path, condition in c.walk(self._rule.when, ("when",)):
+            yield from self._condition(path, condition)
+        yield from self._shape()
+        yield from self._inputs()
+        for path, action in self._rule.actions():
+            yield from self._action(path, action)
+        yield from self._words()
+        yield from self._tests()
+
+    def _condition(self, path: Path, condition: Any) -> Iterator[tuple[Path, str]]:
+        match condition:
+            case c.Threshold():
+                return self._threshold(path, condition)
+            case c.Edge():
+                return self._edge(path, condition)
+            case c.Changed():
+                return self._changed(path, condition)
+            case c.Daily():
+                return self._daily(path, condition)
+            case c.Happened():
+                return self._event((*path, "event"), condition.event, condition.of)
+            case c.Counted():
+                return self._event((*path, "count_of"), condition.count_of, condition.of)
+            case c.Absent():
+                return self._absent(path, condition)
+            case c.AnyOf() | c.Not() | c.Count() | c.Total() | c.Sequence() | c.Missing():
+                return self._joined(path, condition)
+            case c.Present() if self._rule.scope.each != "home":
+                return iter([((*path, "present"), "who is where is about a home: scope: {each: home}")])
+            case _:
+                return iter([])
+
+    def _joined(self, path: Path, condition: Any) -> Iterator[tuple[Path, str]]:
+        """Moments and what lasts, each where it can be."""
+        inside = c.parts(condition)
+        if isinstance(condition, c.AnyOf):
+            if len({c.is_moment(each) for _, each in inside}) > 1:
+                yield (*path, "any"), "moments and what lasts cannot be mixed in any"
+            return
+        moments = isinstance(condition, (c.Sequence, c.Missing))
+        for further, each in inside:
+            if moments and not c.is_moment(each):
+                yield (*path, *further), "only moments can follow each other: an event, an edge, a change, a schedule"
+            elif not moments and c.is_moment(each):
+                yield (*path, *further), "a moment cannot be here; it wants something that lasts"
+
+    def _changed(self, path: Path, condition: c.Changed) -> Iterator[tuple[Path, str]]:
+        metric = self._metric(condition.changed, condition.of)
+        if metric is None:
+            yield (*path, "changed"), self._unknown(condition.changed, condition.of)
+        else:
+            yield from _values(path, metric, {"from": condition.from_, "to": condition.to})
+
+    def _absent(self, path: Path, condition: c.Absent) -> Iterator[tuple[Path, str]]:
+        if self._metric(condition.absent, condition.of) is None and condition.absent not in self._events:
+            yield (*path, "absent"), f"no device model has the metric or event {condition.absent!r}"
+
+    def _shape(self) -> Iterator[tuple[Path, str]]:
+        if not c.is_moment(self._rule.when):
+            return
+        if getattr(self._rule.when, "for_", None) is not None:
+            yield ("when", "for"), "a moment does not last; for is not for moments"
+        for place, rung in enumerate(self._rule.escalate):
+            if rung.after:
+                yield ("escalate", place, "after"), "a moment does not last; there is nothing to escalate"
+        if self._rule.clear is not None:
+            yield ("clear",), "a moment does not last; it is never over"
+
+    def _threshold(self, path: Path, condition: c.Threshold) -> Iterator[tuple[Path, str]]:
+        metric = self._metric(condition.metric, condition.of)
+        if metric is None:
+            yield (*path, "metric"), self._unknown(condition.metric, condition.of)
+            return
+        if isinstance(condition.equals, (str, list)):
+            yield from _values(path, metric, {"equals": condition.equals})
+        elif condition.where is None and condition.agg != "count":
+            yield from self._numeric((*path, "metric"), condition.metric, metric)
+        counter = metric.spec.kind == "counter"
+        if counter and condition.agg is not None and condition.agg not in _AGGS_OF_COUNTERS:
+            yield (
+                (*path, "agg"),
+                f"{condition.metric} is a counter; its {condition.agg} says nothing, its sum or rate does",
+            )
+        if condition.agg is None or condition.agg in ("mean", "min", "max", "percentile"):
+            yield from self._possible(path, condition, metric)
+        yield from self._ordered(path, condition)
+
+    def _possible(self, path: Path, condition: c.Threshold, metric: Metric) -> Iterator[tuple[Path, str]]:
+        """Limits that no value, or every value, is beyond."""
+        if not metric.numeric:
+            return
+        for name, term in condition.terms():
+            value = self._constant(term)
+            if value is None:
+                continue
+            if (name == "above" and value >= metric.high) or (name == "below" and value <= metric.low):
+                yield (*path, name), f"never true: {condition.metric} is {metric.low:g} to {metric.high:g}"
+            elif (name == "above" and value < metric.low) or (name == "below" and value > metric.high):
+                yield (*path, name), f"always true: {condition.metric} is {metric.low:g} to {metric.high:g}"
+            elif name in ("equals", "between") and not metric.low <= value <= metric.high:
+                yield (*path, name), f"never true: {condition.metric} is {metric.low:g} to {metric.high:g}"
+        if condition.between is not None:
+            low, high = (self._constant(term) for term in condition.between)
+            if low is not None and high is not None and low > high:
+                yield (*path, "between"), "between goes from the lower to the higher"
+
+    def _ordered(self, path: Path, condition: c.Bounds) -> Iterator[tuple[Path, str]]:
+        for name, clear, wrong in (("above", "clear_below", 1), ("below", "clear_above", -1)):
+            difference = self._difference(getattr(condition, clear), getattr(condition, name))
+            if difference is not None and difference * wrong > 0:
+                yield (*path, clear), f"{clear} must not be {'over' if wrong > 0 else 'under'} {name}"
+
+    def _edge(self, path: Path, condition: c.Edge) -> Iterator[tuple[Path, str]]:
+        metric = self._metric(condition.metric, condition.of)
+        yield from self._numeric((*path, "metric"), condition.metric, metric)
+        for name, clear, wrong in (("rises_above", "rearm_below", 1), ("falls_below", "rearm_above", -1)):
+            term = getattr(condition, name)
+            difference = self._difference(getattr(condition, clear), term)
+            if difference is not None and difference * wrong > 0:
+                yield (*path, clear), f"{clear} must not be {'over' if wrong > 0 else 'under'} {name}"
+            value = self._constant(term) if term is not None else None
+            if metric is not None and metric.numeric and value is not None and not metric.low <= value <= metric.high:
+                yield (*path, name), f"never happens: {condition.metric} is {metric.low:g} to {metric.high:g}"
+
+    def _daily(self, path: Path, condition: c.Daily) -> Iterator[tuple[Path, str]]:
+        metric = self._metric(condition.daily, None)
+        if metric is None:
+            yield (*path, "daily"), self._unknown(condition.daily, None)
+        elif condition.equals is not None:
+            yield from _values(path, metric, {"equals": condition.equals})
+        else:
+            yield from self._numeric((*path, "daily"), condition.daily, metric)
+
+    def _inputs(self) -> Iterator[tuple[Path, str]]:
+        used = {}
+        for path, condition in c.walk(self._rule.when, ("when",)):
+            for name, term in _terms(condition):
+                if term.input is None:
+                    continue
+                if term.input not in self._rule.inputs:
+                    yield (*path, name), f"${term.input} is not among the inputs"
+                    continue
+                used[term.input] = True
+                yield from self._unit(path, name, term.input, condition)
+        for name, given in self._rule.inputs.items():
+            if given.unit not in units.UCUM | {"a"}:
+                yield ("inputs", name, "unit"), f"unit {given.unit!r} is not a known UCUM code"
+            if isinstance(given.default, str) and given.unit not in (_FACT_UNITS[given.default], "1"):
+                yield (
+                    ("inputs", name, "unit"),
+                    f"{given.default} is in {_FACT_UNITS[given.default]}, not in {given.unit}",
+                )
+            if isinstance(given.default, str) and self._rule.scope.each != "person":
+                yield ("inputs", name, "default"), "facts about a person are for rules with scope: {each: person}"
+            if name not in used:
+                yield ("inputs", name), "is not used"
+
+    def _unit(self, path: Path, name: str, given: str, condition: Any) -> Iterator[tuple[Path, str]]:
+        """An input must be in the unit of the metric it is held against."""
+        metric = self._metric(str(getattr(condition, "metric", None) or getattr(condition, "daily", "")), None)
+        plain = getattr(condition, "agg", None) in (None, "mean", "min", "max", "percentile", "last", "low")
+        unit = self._rule.inputs[given].unit
+        if metric is not None and plain and unit not in (metric.spec.unit, "1"):
+            yield (*path, name), f"${given} is in {unit}, {metric.name} in {metric.spec.unit}"
+
+    def _action(self, path: Path, action: Action) -> Iterator[tuple[Path, str]]:
+        if action.command is not None:
+            asked = action.command
+            wanted = (asked.to, asked.model, asked.capability)
+            able = [
+                model
+                for model in self._models.values()
+                if asked.device is not None
+                or asked.to == model.role
+                or asked.model == model.id
+                or (asked.capability in model.commands)
+            ]
+            refusals = [model.command_refusal(asked.type, asked.args) for model in able]
+            if not refusals:
+                yield (*path, "command"), f"no device model is or can {next(each for each in wanted if each)!r}"
+            elif None not in refusals:
+                yield (*path, "command"), str(refusals[0])
+        elif action.notify is not None:
+            yield from self._blanks((*path, "notify", "text"), action.notify.text.model_dump())
+
+    def _words(self) -> Iterator[tuple[Path, str]]:
+        yield from self._blanks(("because",), self._rule.because.model_dump())
+
+    def _blanks(self, path: Path, words: Mapping[str, str]) -> Iterator[tuple[Path, str]]:
+        known = {"value", "limit", "held"} | set(self._rule.inputs)
+        for _, condition in c.walk(self._rule.when):
+            known |= {
+                name
+                for name in (getattr(condition, key, None) for key in ("metric", "daily", "changed", "trait"))
+                if name
+            }
+            for key in ("event", "count_of"):
+                if (spec := self._events.get(getattr(condition, key, None) or "")) is not None:
+                    known |= set(spec.fields)
+        for said in words.values():
+            try:
+                strange = {name for name, _ in blanks(said)} - known
+            except ValueError as error:
+                yield path, str(error)
+                continue
+            for name in sorted(strange):
+                yield path, f"cannot fill in {{{name}}}; known are {', '.join(sorted(known))}"
+
+    def _tests(self) -> Iterator[tuple[Path, str]]:
+        for place, case in enumerate(self._rule.tests):
+            for number, given in enumerate(case.given):
+                path: Path = ("tests", place, "given", number)
+                for name, value in given.values.items():
+                    metric = self._metric(name, None)
+                    if metric is None:
+                        yield (*path, name), f"no device model has the metric {name!r}"
+                    elif (refusal := metric.prepare(value)[1]) is not None:
+                        yield (*path, name), f"{value!r} is {refusal}"
+                if given.event is not None and given.event not in self._events:
+                    yield (*path, "event"), f"no device model has the event {given.event!r}"
+
+    def _event(self, path: Path, name: str, of: str | None) -> Iterator[tuple[Path, str]]:
+        if name in ZONE_EVENTS or name in self._made:
+            return
+        if not any(name in model.events for model in self._of(of)):
+            yield path, f"no device model{f' {of!r}' if of else ''} has the event {name!r}"
+
+    def _numeric(self, path: Path, name: str, metric: Metric | None) -> Iterator[tuple[Path, str]]:
+        if metric is None:
+            yield path, self._unknown(name, None)
+        elif not metric.numeric:
+            yield path, f"{name!r} is a state, not a number; hold it against equals"
+
+    def _metric(self, name: str, of: str | None) -> Metric | None:
+        return next((model.metrics[name] for model in self._of(of) if name in model.metrics), None)
+
+    def _of(self, of: str | None) -> list[Model]:
+        """The models that are meant; a device's id may be any of them."""
+        meant = [model for model in self._models.values() if of in (model.role, model.id)]
+        return meant or list(self._models.values())
+
+    def _unknown(self, name: str, of: str | None) -> str:
+        close = sorted({metric for model in self._of(of) for metric in model.metrics})
+        return f"no device model{f' {of!r}' if of else ''} has the metric {name!r}; there are {', '.join(close)}"
+
+    def _constant(self, term: c.Term | None) -> float | None:
+        if term is None:
+            return None
+        if term.input is None:
+            return term.offset
+        given = self._rule.inputs.get(term.input)
+        return None if given is None or isinstance(given.default, str) else given.default + term.offset
+
+    def _difference(self, one: c.Term | None, other: c.Term | None) -> float | None:
+        """How far one limit is over another, as far as that can be told beforehand."""
+        if one is None or other is None:
+            return None
+        if one.input == other.input:
+            return one.offset - other.offset
+        first, second = self._constant(one), self._constant(other)
+        return None if first is None or second is None else first - second
+
+
+def _terms(condition: Any) -> Iterator[tuple[str, c.Term]]:
+    if isinstance(condition, c.Bounds):
+        yield from condition.terms()
+        return
+    for name in ("rises_above", "falls_below", "rearm_below", "rearm_above", "drifts_by", "above", "below"):
+        if isinstance(term := getattr(condition, name, None), c.Term):
+            yield name, term
+
+
+def _values(path: Path, metric: Metric, wanted: Mapping[str, str | list[str] | None]) -> Iterator[tuple[Path, str]]:
+    """States that a metric never has."""
+    for name, texts in wanted.items():
+        for text in [texts] if isinstance(texts, str) else texts or []:
+            if metric.numeric:
+                yield (*path, name), f"{metric.name!r} is a number; hold it against above, below or between"
+            elif metric.spec.values is not None and text not in metric.spec.values:
+                yield (*path, name), f"{metric.name} is one of {', '.join(metric.spec.values)}, never {text!r}"

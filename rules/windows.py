@@ -1,0 +1,327 @@
+"""Conditions about what a metric came to: over a while that slides along, or day by day."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from datetime import time, timedelta
+from itertools import pairwise
+from statistics import fmean
+from typing import Any
+
+import msgspec
+
+from devices.sample import MINUTE, Instant
+from rules import calendar
+from rules.bounds import Test
+from rules.conditions import Term
+from rules.signal import Signal
+from rules.view import Clause, Truth, View
+from rules.where import Where
+
+PANES = 60
+"""A window slides in this many steps, so that what it remembers is bounded, however many samples there are."""
+BINS = 128
+DAYS_KEPT = 15
+LATEST_DAYS, EARLIER_DAYS, EARLIER_NEEDED = 3, 10, 4
+
+
+class Pane(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What came in during one step of a window. `grown` is what a counter grew by; `bins` counts by value, for percentiles."""
+
+    start: Instant
+    count: int
+    total: float
+    low: float
+    high: float
+    first_at: Instant
+    first: float
+    last_at: Instant
+    last: float
+    grown: float
+    bins: tuple[tuple[int, int], ...] = ()
+
+
+class Amount(Signal):
+    """What a metric came to over a window, or how many times an event happened, held against a limit."""
+
+    start: tuple[tuple[Pane, ...], Truth] = ((), None)
+    remembers = tuple[tuple[Pane, ...], Truth]
+
+    def __init__(  # noqa: PLR0913  (each is one word of the language)
+        self,
+        slot: int,
+        *,
+        name: str,
+        of: str | None,
+        agg: str,
+        window: Instant,
+        test: Test,
+        counter: bool = False,
+        event: bool = False,
+        where: Where | None = None,
+        percentile: float | None = None,
+        range_: tuple[float, float] = (0.0, 1.0),
+    ) -> None:
+        super().__init__(slot)
+        self.name, self.of, self.agg, self.window, self.test = name, of, agg, window, test
+        self.counter, self.event, self.where = counter, event, where
+        self.percentile, self.range = percentile, range_
+        self.step = max(1, -(-window // PANES))
+
+    def take(self, view: View) -> None:
+        panes, truth = view.slots[self.slot]
+        value = self._value(view)
+        panes = tuple(pane for pane in panes if pane.start + self.step + self.window > view.at)
+        if value is not None:
+            panes = self._added(panes, view.at, value)
+        view.slots[self.slot] = (panes, truth)
+
+    def stands(self, view: View) -> Truth:
+        panes, before = view.slots[self.slot]
+        truth = self.test.judge(self.amount(panes), before, view)
+        view.slots[self.slot] = (panes, truth)
+        return truth
+
+    def due(self, slots: Sequence[Any], after: Instant, zone: str) -> Instant | None:
+        panes, _ = slots[self.slot]
+        return panes[0].start + self.step + self.window if panes else None
+
+    def clause(self, view: View, truth: Truth) -> Clause | None:
+        return Clause(self.name, truth, self.amount(view.slots[self.slot][0]), self.test.shown(view))
+
+    def amount(self, panes: tuple[Pane, ...]) -> float | None:
+        """What the window comes to; `None` where nothing came in, except that nothing is 0 times."""
+        count = sum(pane.count for pane in panes)
+        match self.agg:
+            case "count":
+                return float(count)
+            case "sum" if not self.counter:
+                return math.fsum(pane.total for pane in panes)
+            case _ if not count:
+                return None
+            case "mean":
+                return math.fsum(pane.total for pane in panes) / count
+            case "min":
+                return min(pane.low for pane in panes)
+            case "max":
+                return max(pane.high for pane in panes)
+            case "percentile":
+                return self._percentile(panes, count)
+            case _:
+                return self._growth(panes)
+
+    def _growth(self, panes: tuple[Pane, ...]) -> float | None:
+        """`sum` of a counter, `delta`, or `rate` in a minute."""
+        grown = math.fsum(pane.grown for pane in panes) if self.counter else panes[-1].last - panes[0].first
+        if self.agg != "rate":
+            return grown
+        elapsed = panes[-1].last_at - panes[0].first_at
+        return grown / elapsed * MINUTE if elapsed > 0 else None
+
+    def _percentile(self, panes: tuple[Pane, ...], count: int) -> float:
+        """To within a 128th of the metric's range."""
+        counts: dict[int, int] = {}
+        for pane in panes:
+            for place, times in pane.bins:
+                counts[place] = counts.get(place, 0) + times
+        return _quantile(counts, count, (self.percentile or 0) / 100, self.range)
+
+    def _value(self, view: View) -> float | None:
+        if self.event:
+            event = view.event_of(self.name, self.of)
+            if event is None or (self.where and self.where({"data": event.data, "type": event.type}) is not True):
+                return None
+            return 1.0
+        sample = view.sample_of(self.name, self.of)
+        return sample.value if sample is not None and not isinstance(sample.value, str) else None
+
+    def _added(self, panes: tuple[Pane, ...], at: Instant, value: float) -> tuple[Pane, ...]:
+        start = at // self.step * self.step
+        grown = 0.0
+        if panes and self.counter:
+            before = panes[-1].last
+            grown = value - before if value >= before else value
+        bins = _binned((), value, self.range) if self.percentile is not None else ()
+        if not panes or panes[-1].start != start:
+            return (*panes, Pane(start, 1, value, value, value, at, value, at, value, grown, bins))
+        last = panes[-1]
+        merged = msgspec.structs.replace(
+            last,
+            count=last.count + 1,
+            total=last.total + value,
+            low=min(last.low, value),
+            high=max(last.high, value),
+            last_at=at,
+            last=value,
+            grown=last.grown + grown,
+            bins=_binned(last.bins, value, self.range) if self.percentile is not None else (),
+        )
+        return (*panes[:-1], merged)
+
+
+class DayValue(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One day of a metric, as far as it has gone."""
+
+    ordinal: int
+    count: int
+    total: float
+    low: float
+    high: float
+    last: float
+    first_at: float | None
+    bins: tuple[tuple[int, int], ...]
+
+
+class Days(Signal):
+    """What a metric came to day by day: rising, falling, drifting, or against a limit. Only complete days count."""
+
+    start: tuple[DayValue, ...] = ()
+    remembers = tuple[DayValue, ...]
+
+    def __init__(  # noqa: PLR0913  (each is one word of the language)
+        self,
+        slot: int,
+        *,
+        metric: str,
+        agg: str,
+        equals: frozenset[str],
+        rises: int | None,
+        falls: int | None,
+        drifts_by: Term | None,
+        test: Test | None,
+        range_: tuple[float, float],
+    ) -> None:
+        super().__init__(slot)
+        self.metric, self.agg, self.equals = metric, agg, equals
+        self.rises, self.falls, self.drifts_by, self.test, self.range = rises, falls, drifts_by, test, range_
+
+    def take(self, view: View) -> None:
+        sample = view.sample_of(self.metric, None)
+        if sample is None:
+            return
+        ordinal = self._ordinal(view.at, view.subject.zone)
+        days: tuple[DayValue, ...] = view.slots[self.slot]
+        today = days[-1] if days and days[-1].ordinal == ordinal else None
+        grown = self._grown(today, sample.value, ordinal, view)
+        if grown is not None:
+            view.slots[self.slot] = (*(days[:-1] if today else days), grown)[-DAYS_KEPT:]
+
+    def stands(self, view: View) -> Truth:
+        known = self._complete(view)
+        if self.rises is not None:
+            return _in_a_row(known, self.rises, up=True)
+        if self.falls is not None:
+            return _in_a_row(known, self.falls, up=False)
+        if self.drifts_by is not None:
+            drift, limit = _drift(known), view.number(self.drifts_by)
+            return None if drift is None or limit is None else drift > limit
+        assert self.test is not None
+        yesterday = self._ordinal(view.at, view.subject.zone) - 1
+        return self.test.judge(known.get(yesterday), None, view)
+
+    def due(self, slots: Sequence[Any], after: Instant, zone: str) -> Instant | None:
+        return self._end(after, zone) if slots[self.slot] else None
+
+    def clause(self, view: View, truth: Truth) -> Clause | None:
+        known = self._complete(view)
+        value = _drift(known) if self.drifts_by is not None else known[max(known)] if known else None
+        limit = self.rises or self.falls or (view.number(self.drifts_by) if self.drifts_by else None)
+        return Clause(self.metric, truth, value, self.test.shown(view) if self.test else limit)
+
+    def _ordinal(self, at: Instant, zone: str) -> int:
+        """Days are calendar days, except that for the time something began they go from noon to noon."""
+        day = calendar.day_of(at, zone)
+        early = self.agg == "first_at" and calendar.local(at, zone).hour < 12
+        return (day.date - timedelta(days=early)).toordinal()
+
+    def _end(self, after: Instant, zone: str) -> Instant:
+        if self.agg != "first_at":
+            return calendar.day_of(after, zone).end
+        return calendar.next_clock(_NOON, after, zone)
+
+    def _complete(self, view: View) -> dict[int, float]:
+        today = self._ordinal(view.at, view.subject.zone)
+        days = ((day.ordinal, self._of(day)) for day in view.slots[self.slot] if day.ordinal < today)
+        return {ordinal: value for ordinal, value in days if value is not None}
+
+    def _of(self, day: DayValue) -> float | None:
+        match self.agg:
+            case "mean":
+                return day.total / day.count if day.count else None
+            case "sum":
+                return day.total
+            case "count":
+                return float(day.count)
+            case "min":
+                return day.low
+            case "max":
+                return day.high
+            case "last":
+                return day.last
+            case "low":
+                return _quantile(dict(day.bins), day.count, 0.05, self.range)
+            case _:
+                return day.first_at
+
+    def _grown(self, day: DayValue | None, value: float | str, ordinal: int, view: View) -> DayValue | None:
+        if self.agg == "first_at":
+            if day is not None or value not in self.equals:
+                return None
+            minutes = calendar.minutes_since_noon(view.at, view.subject.zone)
+            return DayValue(ordinal, 1, 0.0, 0.0, 0.0, 0.0, minutes, ())
+        if isinstance(value, str):
+            return None
+        bins = _binned(day.bins if day else (), value, self.range) if self.agg == "low" else ()
+        if day is None:
+            return DayValue(ordinal, 1, value, value, value, value, None, bins)
+        low, high = min(day.low, value), max(day.high, value)
+        return DayValue(ordinal, day.count + 1, day.total + value, low, high, value, None, bins)
+
+
+def _in_a_row(known: dict[int, float], count: int, *, up: bool) -> Truth:
+    """Whether a value went up (down) `count` days in a row, up to the last that is known; unknown with fewer days."""
+    if not known:
+        return None
+    last = max(known)
+    values = [known.get(last - back) for back in range(count, -1, -1)]
+    if None in values:
+        return None
+    steps = [after - before for before, after in pairwise(values) if before is not None and after is not None]
+    return all(step > 0 if up else step < 0 for step in steps)
+
+
+def _drift(known: dict[int, float]) -> float | None:
+    """How far the mean of the last three days is above that of the ten before; `None` with too few days to tell."""
+    if not known:
+        return None
+    last = max(known)
+    latest = [known[day] for day in range(last - LATEST_DAYS + 1, last + 1) if day in known]
+    begin = last - LATEST_DAYS - EARLIER_DAYS + 1
+    earlier = [known[day] for day in range(begin, last - LATEST_DAYS + 1) if day in known]
+    if len(latest) < LATEST_DAYS or len(earlier) < EARLIER_NEEDED:
+        return None
+    return fmean(latest) - fmean(earlier)
+
+
+def _binned(
+    bins: tuple[tuple[int, int], ...], value: float, range_: tuple[float, float]
+) -> tuple[tuple[int, int], ...]:
+    low, high = range_
+    place = min(BINS - 1, max(0, int((value - low) / (high - low) * BINS)))
+    counts = dict(bins)
+    counts[place] = counts.get(place, 0) + 1
+    return tuple(sorted(counts.items()))
+
+
+def _quantile(counts: dict[int, int], total: int, share: float, range_: tuple[float, float]) -> float:
+    low, high = range_
+    wanted, seen = share * total, 0
+    for place in sorted(counts):
+        seen += counts[place]
+        if seen >= wanted:
+            return low + (place + 0.5) * (high - low) / BINS
+    return high
+
+
+_NOON = time(12)
