@@ -8,7 +8,6 @@ same; a property test holds the one against the other.
 from __future__ import annotations
 
 import heapq
-import math
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple, Protocol
 
@@ -17,7 +16,7 @@ import msgspec
 from devices.sample import Event, Instant, Sample
 from rules.decision import Decision
 from rules.moments import Crossing
-from rules.program import NEVER, Program
+from rules.program import NEVER, RESTLESS, Program
 from rules.signals import Level
 from rules.step import Heard, Outcome, Situation, State, Stepped, beginning, calm_until, due, pass_time, step
 from rules.subject import Origin, Subject
@@ -73,8 +72,8 @@ class _Calm:
 
     __slots__ = ("gap", "high", "low", "seen", "value")
 
-    def __init__(self, gap: float) -> None:
-        self.low, self.high, self.gap = math.inf, -math.inf, gap
+    def __init__(self) -> None:
+        self.low, self.high, self.gap = RESTLESS
         self.seen: Instant = 0
         self.value = 0.0
 
@@ -89,7 +88,7 @@ class Cell:
         self.clock = state.clock
         self.until: Instant = 0
         self.due: Instant | None = None
-        self.calm = {metric: _Calm(program.gaps.get(metric, math.inf)) for metric in program.quick}
+        self.calm = {metric: _Calm() for metric in program.quick}
         self.buckets: dict[Outcome, Bucket] = {}
         self.around: Around | None = None
 
@@ -338,9 +337,9 @@ class Engine:
         until = calm_until(situation, state)
         cell.until = NEVER if until is None else until
         view = View(list(state.slots), state.clock, subject=cell.subject, resolve=program.number)
-        bands = program.calm(view)
+        found = program.calm(view)
         for metric, calm in cell.calm.items():
-            calm.low, calm.high = bands.get(metric, (math.inf, -math.inf))
+            calm.low, calm.high, calm.gap = found.get(metric, RESTLESS)
             calm.seen = _seen(program, metric, state)
 
 

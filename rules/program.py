@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -10,7 +11,7 @@ from typing import Any, NamedTuple
 from devices.model import Metric, Model
 from devices.sample import Instant
 from rules import conditions as c
-from rules.bounds import Band, Test, compile_bounds
+from rules.bounds import Test, compile_bounds
 from rules.language import Action, Rule
 from rules.logic import Held, Joined, Total
 from rules.moments import Change, Crossing, Happening, Omission, Succession, Timetable
@@ -35,6 +36,19 @@ class Step(NamedTuple):
     actions: tuple[Action, ...]
 
 
+class Calm(NamedTuple):
+    """Values of a metric that change nothing, both ends included, as long as no pause between samples is over `gap`."""
+
+    low: float
+    high: float
+    gap: Instant
+
+
+NEVER: Instant = 1 << 62
+RESTLESS = Calm(math.inf, -math.inf, NEVER)
+"""No value changes nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Program:
     """What `engine.step` runs. `version` is derived from what the rule says, so the same rule is the same version."""
@@ -57,7 +71,8 @@ class Program:
     """Whether a clock alone can make it fire."""
     quick: Mapping[str, tuple[Level | Crossing, ...]] = field(default_factory=dict)
     """By metric, the conditions that can say which values change nothing; a metric that others look at too is not here."""
-    gaps: Mapping[str, Instant] = field(default_factory=dict)
+    timing: Mapping[str, tuple[Held, ...]] = field(default_factory=dict)
+    """By metric, what times how long a condition about it has held, by its samples alone."""
 
     @property
     def id(self) -> str:
@@ -83,17 +98,26 @@ class Program:
         times = [signal.ripe(slots) for signal in self.signals if isinstance(signal, Held)]
         return min((at for at in times if at is not None and at > after), default=None)
 
-    def calm(self, view: View) -> dict[str, Band]:
+    def calm(self, view: View) -> dict[str, Calm]:
         """By metric, the values that would change nothing."""
-        bands = {}
+        found = {}
         for metric, signals in self.quick.items():
-            found = [signal.band(view) for signal in signals]
-            if None not in found:
-                low = max(band[0] for band in found if band)
-                high = min(band[1] for band in found if band)
+            bands = [signal.band(view) for signal in signals]
+            if None not in bands:
+                low = max(band[0] for band in bands if band)
+                high = min(band[1] for band in bands if band)
                 if low <= high:
-                    bands[metric] = (low, high)
-        return bands
+                    found[metric] = Calm(low, high, self._gap(metric, view))
+        return found
+
+    def _gap(self, metric: str, view: View) -> Instant:
+        """The pause between samples that would make a difference: none, while nothing is being timed."""
+        gaps = [
+            signal.gap
+            for signal in self.timing.get(metric, ())
+            if signal.gap is not None and view.slots[signal.slot].since is not None
+        ]
+        return min(gaps, default=NEVER)
 
 
 def compile_rule(rule: Rule, models: Mapping[str, Model]) -> Program:
@@ -119,7 +143,7 @@ def compile_rule(rule: Rule, models: Mapping[str, Model]) -> Program:
         dated=any(isinstance(each.default, str) for each in rule.inputs.values()),
         timed=any(isinstance(signal, (Timetable, Clockwork)) for signal in root.walk()),
         quick=_quick(root, compiler.metrics),
-        gaps=_gaps(root),
+        timing=_timing(root),
     )
 
 
@@ -144,16 +168,14 @@ def _quick(root: Signal, metrics: set[str]) -> dict[str, tuple[Level | Crossing,
     }
 
 
-def _gaps(root: Signal) -> dict[str, Instant]:
-    """By metric, the pause between samples that something makes a difference of."""
-    gaps: dict[str, Instant] = {}
+def _timing(root: Signal) -> dict[str, tuple[Held, ...]]:
+    """By metric, what is timed by its samples."""
+    timing: dict[str, tuple[Held, ...]] = {}
     for signal in root.walk():
-        if isinstance(signal, Held) and signal.gap is not None:
-            metric = signal.inside[0].metric  # type: ignore[attr-defined]
-            gaps[metric] = min(signal.gap, gaps.get(metric, signal.gap))
-        if isinstance(signal, Level) and signal.stale_after is not None:
-            gaps[signal.metric] = min(signal.stale_after, gaps.get(signal.metric, signal.stale_after))
-    return gaps
+        if isinstance(signal, Held) and signal.gap is not None and isinstance(signal.inside[0], Level):
+            metric = signal.inside[0].metric
+            timing[metric] = (*timing.get(metric, ()), signal)
+    return timing
 
 
 class _Compiler:
@@ -329,6 +351,3 @@ def _where(source: str | None) -> Where | None:
 
 def _texts(written: str | list[str] | None) -> frozenset[str] | None:
     return None if written is None else frozenset([written] if isinstance(written, str) else written)
-
-
-NEVER: Instant = 1 << 62

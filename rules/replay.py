@@ -1,0 +1,214 @@
+"""Replay on history: what a rule would have decided, had it been on. Nothing goes out; the same `step` decides.
+
+History comes as arrays, one row a change. Rows that change nothing (nearly all, for most rules) are found by whole chunks, by
+the same bands and times by which the live engine passes over them, so a year is replayed in a blink.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from devices.sample import Event, Instant, Sample
+from rules.decision import Decision
+from rules.engine import MADE_BY_RULE, Cell
+from rules.program import NEVER, RESTLESS, Program
+from rules.step import Heard, Situation, beginning, calm_until, pass_time, step
+from rules.subject import Origin, Subject
+from rules.view import View
+
+_CHUNK_FIRST, _CHUNK_LIMIT = 64, 65_536
+_NO_TEXT = -1
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What happened in one scope, in order of time.
+
+    `at`, `metric`, `source` and `value` are columns of one length n (ms, index into `metrics`, index into `origins`, number);
+    `text` is an index into `texts` or -1. Events have metric -1 and stand in `events` by their row.
+    """
+
+    at: NDArray[np.int64]
+    metric: NDArray[np.int16]
+    source: NDArray[np.int32]
+    value: NDArray[np.float64]
+    text: NDArray[np.int32]
+    metrics: Sequence[str]
+    origins: Sequence[Origin]
+    texts: Sequence[str] = ()
+    events: Mapping[int, Event] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.at)
+
+    def heard(self, row: int) -> Heard:
+        """One row as the engine hears it."""
+        origin = self.origins[int(self.source[row])]
+        if (event := self.events.get(row)) is not None:
+            return Heard(event, origin)
+        text = int(self.text[row])
+        value = float(self.value[row]) if text == _NO_TEXT else self.texts[text]
+        return Heard(Sample(origin.source, self.metrics[int(self.metric[row])], int(self.at[row]), value), origin)
+
+
+class Replayed(NamedTuple):
+    """What came of replaying one scope."""
+
+    scope: str
+    decisions: list[Decision]
+    samples: int
+    steps: int
+
+
+def history(
+    changes: Sequence[Sample | Event], origin_of: Callable[[Sample | Event], Origin], *, metrics: Sequence[str]
+) -> History:
+    """Changes as arrays, in order of time; rule-made events are left out, for rules make them again."""
+    told = [change for change in changes if type(change) is Sample or not change.id.startswith(MADE_BY_RULE)]  # type: ignore[union-attr]
+    told.sort(key=lambda change: change.observed_at)
+    origins: dict[Origin, int] = {}
+    texts: dict[str, int] = {}
+    numbers = {name: place for place, name in enumerate(metrics)}
+    count = len(told)
+    metric, source = np.full(count, -1, np.int16), np.zeros(count, np.int32)
+    value, text = np.full(count, np.nan), np.full(count, _NO_TEXT, np.int32)
+    events = {}
+    for row, change in enumerate(told):
+        source[row] = origins.setdefault(origin_of(change), len(origins))
+        if isinstance(change, Event):
+            events[row] = change
+            continue
+        metric[row] = numbers[change.metric]
+        if isinstance(change.value, str):
+            text[row] = texts.setdefault(change.value, len(texts))
+        else:
+            value[row] = change.value
+    at = np.fromiter((change.observed_at for change in told), np.int64, count)
+    return History(at, metric, source, value, text, tuple(metrics), tuple(origins), tuple(texts), events)
+
+
+def replay(program: Program, subject: Subject, past: History, *, until: Instant | None = None) -> Replayed:
+    """What a program would have decided in one scope over its history, and by `until`, with nothing happening after."""
+    runner = _Runner(program, subject, past)
+    decisions = list(runner.run(until))
+    return Replayed(subject.id, decisions, len(past), runner.steps)
+
+
+class _Runner:
+    """Steps through the rows that may change something, and over the others."""
+
+    def __init__(self, program: Program, subject: Subject, past: History) -> None:
+        first = int(past.at[0]) if len(past) else 0
+        self._program, self._subject, self._past = program, subject, past
+        self._cell = Cell(program, beginning(program, first if program.timed else 0), subject)
+        self._low = np.full(len(past.metrics) + 1, np.inf)
+        self._high = np.full(len(past.metrics) + 1, -np.inf)
+        self._gap = np.full(len(past.metrics) + 1, NEVER, dtype=np.int64)
+        self._pause = _pauses(past)
+        self.steps = 0
+
+    def run(self, until: Instant | None) -> Iterator[Decision]:
+        """Everything decided, in order."""
+        row, count, chunk = 0, len(self._past), _CHUNK_FIRST
+        while row < count:
+            end = min(row + chunk, count)
+            calm = self._calm(row, end)
+            if calm == end - row:
+                self._pass_over(row, end)
+                row, chunk = end, min(chunk * 4, _CHUNK_LIMIT)
+                continue
+            if calm:
+                self._pass_over(row, row + calm)
+            yield from self._step(self._past.heard(row + calm))
+            row, chunk = row + calm + 1, _CHUNK_FIRST
+        if until is not None:
+            situation = Situation(self._program, self._subject, until)
+            passed = pass_time(situation, self._cell.current(self._program), until + self._program.lateness)
+            yield from passed.decisions
+
+    def _calm(self, row: int, end: int) -> int:
+        """How many rows from here on change nothing."""
+        if self._cell.until <= self._past.at[row]:
+            return 0
+        past, part = self._past, slice(row, end)
+        metric, value = past.metric[part], past.value[part]
+        changing = ~((value >= self._low[metric]) & (value <= self._high[metric]))
+        changing |= past.at[part] >= self._cell.until
+        changing |= self._pause[part] > self._gap[metric]
+        first = int(np.argmax(changing))
+        return first if changing[first] else end - row
+
+    def _pass_over(self, row: int, end: int) -> None:
+        """Remember the last value of every metric among rows that change nothing."""
+        past = self._past
+        self._cell.clock = int(past.at[end - 1])
+        for place, name in enumerate(past.metrics):
+            calm = self._cell.calm.get(name)
+            if calm is None:
+                continue
+            rows = np.flatnonzero(past.metric[row:end] == place) if len(past.metrics) > 1 else (end - row - 1,)
+            if len(rows):
+                last = row + int(rows[-1])
+                calm.seen, calm.value = int(past.at[last]), float(past.value[last])
+
+    def _step(self, heard: Heard) -> list[Decision]:
+        cell, program = self._cell, self._program
+        situation = Situation(program, self._subject, heard.at)
+        stepped = step(situation, cell.current(program), heard)
+        cell.state, cell.clock = stepped.state, stepped.state.clock
+        self.steps += 1
+        if not program.lateness:
+            self._look_ahead(situation)
+        return stepped.decisions
+
+    def _look_ahead(self, situation: Situation) -> None:
+        cell, program, state = self._cell, self._program, self._cell.state
+        until = calm_until(situation, state)
+        cell.until = NEVER if until is None else until
+        view = View(list(state.slots), state.clock, subject=self._subject, resolve=program.number)
+        found = program.calm(view)
+        for place, name in enumerate(self._past.metrics):
+            self._low[place], self._high[place], self._gap[place] = found.get(name, RESTLESS)
+
+
+def _pauses(past: History) -> NDArray[np.int64]:
+    """For every row, how long before it the last of the same metric was."""
+    pauses = np.zeros(len(past), dtype=np.int64)
+    for place in range(len(past.metrics)):
+        rows = np.flatnonzero(past.metric == place)
+        pauses[rows[1:]] = np.diff(past.at[rows])
+    return pauses
+
+
+class Difference(NamedTuple):
+    """What two versions of a rule decided differently on the same history: only the first, only the second, both."""
+
+    only_before: list[Decision]
+    only_after: list[Decision]
+    both: list[Decision]
+
+
+def difference(before: Sequence[Decision], after: Sequence[Decision]) -> Difference:
+    """Compare what two versions decided: the same scope, time and level count as the same decision."""
+    known, other = {_moment(each) for each in before}, {_moment(each) for each in after}
+    return Difference(
+        [each for each in before if _moment(each) not in other],
+        [each for each in after if _moment(each) not in known],
+        [each for each in after if _moment(each) in known],
+    )
+
+
+def _moment(decision: Decision) -> tuple[str, Instant, str]:
+    return decision.scope, decision.observed_at, decision.level
+
+
+def plain(decision: Decision) -> dict[str, Any]:
+    """A decision as plain data."""
+    body: dict[str, Any] = msgspec.to_builtins(decision)
+    return body
