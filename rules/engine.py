@@ -235,6 +235,12 @@ class Engine:
             decisions += self._pass(running, cell, until, now)
         return moved, decisions
 
+    def resume(self, running: Running, cell: Cell) -> None:
+        """Go on with a cell that was kept; nothing is passed over before its scope is known again."""
+        cell.due = due(Situation(running.program, cell.subject, 0), cell.state)
+        if cell.due is not None:
+            heapq.heappush(self._timers, (cell.due, running.key, cell.subject.id))
+
     def states(self, key: str) -> dict[str, State]:
         """Where a rule stands, by scope."""
         running = self.running[key]
