@@ -211,7 +211,9 @@ class DecisionOut(BaseModel):
     observed_at: str
     decided_at: str
     because: dict[str, str]
-    clause: dict[str, Any]
+    clauses: list[dict[str, Any]] = Field(
+        description="every condition as it stood: name, truth, value, limit, held (ms)"
+    )
 
 
 class MonthOut(BaseModel):

@@ -46,13 +46,13 @@ def _serve(settings: Settings, *, demo: bool) -> int:
 
 def _check(files: list[Path]) -> int:
     from devices import model
-    from hub.catalogue import load_models, load_rules
+    from hub.catalogue import load_models, load_packs
 
     for path in files:
         print(f"{path}: {model.parse(path.read_text(), file=path.name).id} is a valid device model")
     if not files:
         models = load_models()
-        print(f"{len(models)} device models and {len(load_rules(models))} rules are valid")
+        print(f"{len(models)} device models and {len(load_packs(models))} rules are valid")
     return 0
 
 

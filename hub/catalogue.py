@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 import devices
 import rules
 from devices import model
 from devices.errors import Fault, ModelInvalid
+from devices.located import fault_at
 from devices.model import Model
-from rules import language
-from rules.program import Program, compile_rule, contradictions
-from rules.rehearsal import rehearse
+from devices.sample import SECOND, Instant
+from rules import language, vocabulary
+from rules.language import Written
+from rules.rehearsal import Failure, rehearse
 
 MODELS = Path(devices.__file__).parent / "models"
 PACKS = Path(rules.__file__).parent / "packs"
+
+
+class Shipped(NamedTuple):
+    """A rule of a pack."""
+
+    pack: str
+    written: Written
 
 
 def load_models(directory: Path = MODELS) -> dict[str, Model]:
@@ -34,25 +44,41 @@ def load_models(directory: Path = MODELS) -> dict[str, Model]:
     return models
 
 
-def load_rules(models: dict[str, Model], directory: Path = PACKS) -> list[Program]:
-    """Every rule in a directory, its tests passed. Raises `ModelInvalid` otherwise."""
-    programs: list[Program] = []
+def load_packs(models: dict[str, Model], directory: Path = PACKS) -> list[Shipped]:
+    """Every rule that ships, its tests passed. Raises `ModelInvalid` with everything wrong in all of them."""
+    shipped: list[Shipped] = []
     faults: list[Fault] = []
-    for path in sorted(directory.glob("*.yaml")):
+    for path in sorted(directory.rglob("*.yaml")):
         try:
-            rule = language.read(_text(path), file=path.name)
+            written = read_rule(_text(path), models, file=str(path.relative_to(directory)))
         except ModelInvalid as error:
             faults += error.faults
             continue
-        reasons = contradictions(rule, models)
-        reasons += [
-            f"test {failed.case!r}: expected {failed.expected}, got {failed.decided}" for failed in rehearse(rule)
-        ]
-        faults += [Fault(file=path.name, line=1, path=rule.id, reason=reason) for reason in reasons]
-        programs.append(compile_rule(rule))
+        shipped.append(Shipped(path.parent.name, written))
     if faults:
         raise ModelInvalid(faults)
-    return programs
+    return shipped
+
+
+def read_rule(text: str, models: dict[str, Model], *, file: str) -> Written:
+    """Read a rule, hold it against the models, and run its tests. Raises `ModelInvalid` with everything wrong in it."""
+    written = language.read(text, file=file)
+    if faults := vocabulary.faults(written, models):
+        raise ModelInvalid(faults)
+    failures = rehearse(written.rule, models)
+    if failures:
+        raise ModelInvalid([_failed(written, failure) for failure in failures])
+    return written
+
+
+def _failed(written: Written, failure: Failure) -> Fault:
+    reason = failure.reason or f"expected {_told(failure.expected)}, decided {_told(failure.decided)}"
+    path = ("tests", failure.place)
+    return fault_at(written.lines, path, file=written.file, reason=f"test {failure.case!r}: {reason}")
+
+
+def _told(decisions: list[tuple[Instant, str]]) -> str:
+    return ", ".join(f"{level} at {at / SECOND:g} s" for at, level in decisions) or "nothing"
 
 
 def _text(path: Path) -> str:

@@ -51,7 +51,9 @@ class Desk:
 
     def add_home(self, home_id: str, *, name: str, timezone: str) -> Home:
         """Raises `Conflict`."""
-        return self.accounts.add_home(home_id=home_id, name=name, timezone=timezone, now=_now())
+        home = self.accounts.add_home(home_id=home_id, name=name, timezone=timezone, now=_now())
+        self.pipeline.wish(lambda: self.registry.put_home(home))
+        return home
 
     def add_person(self, new: NewPerson) -> Person:
         """Raises `NotFound` or `Conflict`."""

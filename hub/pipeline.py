@@ -10,28 +10,31 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TYPE_CHECKING, TypeVar, cast
 
 import structlog
 
 from devices import codecs, topics, twin
-from devices.command import Command, Result
-from devices.errors import StoreUnavailable
-from devices.sample import MINUTE, Event, Instant, Reject, Sample
+from devices.command import Result
+from devices.errors import HubError, StoreUnavailable
+from devices.sample import SECOND, Event, Instant, Reject, Sample
 from devices.topics import Channel
 from hub.arrivals import Arrivals
+from hub.effects import effects_of
 from hub.inbox import Inbox, Wish
 from hub.metrics import Metrics
 from hub.registry import Entry, Registry
-from hub.store.ledger import Ledger, Recorded, Turn
+from hub.store.ledger import Ledger, Recorded, Tick, Turn
 from hub.store.tables import QuarantineRow
-from hub.telemetry import Change, TelemetryStore
+from hub.telemetry import Change, Stored, TelemetryStore
+from rules import snapshot
 from rules.decision import Decision
-from rules.engine import Engine
+from rules.engine import MADE_BY_RULE, Engine
 
 if TYPE_CHECKING:
     from hub.bridge import Bridge
@@ -41,8 +44,10 @@ log = structlog.get_logger()
 Outcome = TypeVar("Outcome")
 
 IDLE = 0.2
-COMMAND_LIFE: Instant = MINUTE
-"""How long a command that a rule decided may take to arrive before it is no use any more."""
+PATIENCE = 30.0
+"""Seconds that somebody who asks the pipeline waits for its answer."""
+GRACE: Instant = SECOND
+"""How long a sample may take from the device to here before the clock alone decides without it."""
 RETRY_FIRST, RETRY_LIMIT = 0.05, 2.0
 ROUTES_KEPT = 100_000
 CATCH_UP_CHUNK = 10_000
@@ -103,6 +108,8 @@ class Pipeline:
         self._ledger, self._engine, self._metrics = ledger, engine, metrics
         self.observer = Observer()
         self.trouble: str | None = None
+        self.begun_anew: set[str] = set()
+        """The rules of which catching up found no state that it could read."""
         self._routes: dict[str, Route] = {}
         self._arrivals = Arrivals(ledger.arrivals())
         self._bridge: Bridge
@@ -129,6 +136,22 @@ class Pipeline:
         """Have something done in the pipeline's thread, in its turn, e.g. because the API changed what it must know."""
         self._inbox.put_wish(wish)
 
+    def ask(self, do: Callable[[], Outcome]) -> Outcome:
+        """Have something done in the pipeline's thread, in its turn, and wait for what comes of it."""
+        if not self.alive or threading.current_thread() is self._thread:
+            return do()
+        answer: Future[Outcome] = Future()
+        self.wish(lambda: _answer(answer, do))
+        return answer.result(timeout=PATIENCE)
+
+    def place(self) -> int:
+        """The place of the newest change that is stored."""
+        return self._telemetry.last_seq()
+
+    def bring_up(self, engine: Engine, seq: int) -> None:
+        """Feed an engine what was stored after a place; what it decides about that is left alone. In the pipeline's thread."""
+        engine.feed((each.change for each in self._telemetry.since(seq)), surroundings=self._registry, now=_now())
+
     def forget_routes(self) -> None:
         """Devices have changed: look up anew where topics lead."""
         self._routes.clear()
@@ -139,18 +162,37 @@ class Pipeline:
         Decisions that a crash kept from being recorded are recorded now; those that were, are there already.
         """
         saved = self._ledger.snapshot()
-        seq = 0
-        if saved is not None:
-            seq = saved[0]
-            self._engine.restore(saved[1])
+        seq, state = saved if saved is not None else (0, b"")
+        unknown = snapshot.load(self._engine, state) if state else set(self._engine.running)
         count = 0
+        ticks = deque(self._ledger.ticks(seq))
         stored = self._telemetry.since(seq)
-        while chunk := [each.change for each in islice(stored, CATCH_UP_CHUNK)]:
+        while chunk := list(islice(stored, CATCH_UP_CHUNK)):
             count += len(chunk)
-            if decisions := self._decide([change for change in chunk if isinstance(change, Sample)]):
-                self._ledger.commit(Turn(decisions=decisions, commands=self._commands(decisions)), now=_now())
+            for part in _between(chunk, ticks):
+                decisions = self._tick(part) if isinstance(part, Tick) else self._decide(part)
+                if turn := self._follow(decisions):
+                    self._ledger.commit(turn, now=_now())
+        for tick in ticks:
+            if turn := self._follow(self._tick(tick)):
+                self._ledger.commit(turn, now=_now())
+        self.begun_anew = unknown if saved is not None else set()
         self._save_snapshot()
         return count
+
+    def let_time_pass(self) -> None:
+        """Decide what is due though nothing happened. What that moved is on record, to be done again after a crash."""
+        self.wish(self._let_time_pass)
+
+    def _let_time_pass(self) -> None:
+        tick = Tick(self._telemetry.last_seq(), _now() - GRACE)
+        moved, decisions = self._engine.tick(tick.until, surroundings=self._registry, now=_now())
+        if moved:
+            recorded = self._record(replace(self._follow(decisions), tick=tick))
+            self.observer.recorded(recorded)
+
+    def _tick(self, tick: Tick) -> list[Decision]:
+        return self._engine.tick(tick.until, surroundings=self._registry, now=_now())[1]
 
     def save_snapshot(self) -> None:
         """Keep what the rules remember, in turn with what they are fed."""
@@ -161,7 +203,7 @@ class Pipeline:
         self._save_snapshot()
 
     def _save_snapshot(self) -> None:
-        self._ledger.save_snapshot(seq=self._telemetry.last_seq(), state=self._engine.snapshot())
+        self._ledger.save_snapshot(seq=self._telemetry.last_seq(), state=snapshot.save(self._engine))
 
     def _run(self) -> None:
         while True:
@@ -209,8 +251,7 @@ class Pipeline:
         events = [change for change in fresh if type(change) is Event] if intake.events else []
         samples = [change for change in fresh if type(change) is Sample] if events else cast(Sequence[Sample], fresh)
         touched = self._apply(samples, events, intake)
-        decisions = self._decide(samples)
-        turn = Turn(decisions, self._commands(decisions), intake.results, intake.refusals)
+        turn = replace(self._follow(self._decide(fresh)), results=intake.results, refusals=intake.refusals)
         recorded = self._record(turn)
         self.observer.recorded(recorded)
         self._bridge.ack([message for message in messages if message.qos])
@@ -260,6 +301,9 @@ class Pipeline:
             case _:
                 read = codecs.status(message.payload)
         match read:
+            case Event() if read.id.startswith(MADE_BY_RULE):
+                reason = f"ids that begin with {MADE_BY_RULE} are for events that rules publish"
+                intake.refusals.append(_refusal(message, entry, Reject("id", reason)))
             case Event():
                 intake.changes.append(read)
                 intake.events = True
@@ -299,26 +343,17 @@ class Pipeline:
                 twins[entry.id].seen(at)
         return touched
 
-    def _decide(self, samples: Sequence[Sample]) -> list[Decision]:
-        return self._engine.feed(samples, subject_of=self._registry.subject_of, now=_now())
+    def _decide(self, changes: Sequence[Change]) -> list[Decision]:
+        return self._engine.feed(changes, surroundings=self._registry, now=_now())
 
-    def _commands(self, decisions: Sequence[Decision]) -> list[tuple[Command, str]]:
-        """The commands that decisions lead to: to the device that gave rise to them if it will do, else to the owner's."""
-        commands = []
-        for decision in decisions:
-            for number, action in enumerate(decision.actions):
-                device = self._recipient(decision, action["to"])
-                if device is not None:
-                    expires_at = decision.decided_at + COMMAND_LIFE
-                    command = Command(f"{decision.id}-{number}", device, action["type"], action["args"], expires_at)
-                    commands.append((command, decision.id))
-        return commands
-
-    def _recipient(self, decision: Decision, role: str) -> str | None:
-        source = self._registry.entries.get(decision.source)
-        if source is not None and source.model.role == role:
-            return source.id
-        return next((entry.id for entry in self._registry.owned_by(decision.scope, role=role)), None)
+    def _follow(self, decisions: Sequence[Decision]) -> Turn:
+        """What decisions lead to; events that rules published are stored as others are, under ids that they always have."""
+        if not decisions:
+            return Turn()
+        effects = effects_of(decisions, self._registry)
+        if events := effects.events:
+            self._insist(lambda: self._telemetry.append(events))
+        return Turn(decisions, effects.commands, deliveries=effects.deliveries, traits=effects.traits)
 
     def _record(self, turn: Turn) -> Recorded:
         return self._insist(lambda: self._ledger.commit(turn, now=_now())) if turn else Recorded()
@@ -370,3 +405,22 @@ def _refusal(message: Inbound, entry: Entry | None, reject: Reject) -> Quarantin
         reason=reject.reason,
         excerpt=reject.excerpt,
     )
+
+
+def _answer(answer: Future[Outcome], do: Callable[[], Outcome]) -> None:
+    try:
+        answer.set_result(do())
+    except HubError as error:
+        answer.set_exception(error)
+
+
+def _between(stored: Sequence[Stored], ticks: deque[Tick]) -> Iterator[list[Change] | Tick]:
+    """Stored changes with the ticks that came between them, in the order in which they were met."""
+    part: list[Change] = []
+    for each in stored:
+        while ticks and ticks[0].seq < each.seq:
+            yield part
+            part = []
+            yield ticks.popleft()
+        part.append(each.change)
+    yield part

@@ -1,19 +1,23 @@
-"""What the pipeline knows by heart: devices, people, and the twins.
+"""What the pipeline knows by heart: devices, people, homes, and the twins; and whom a change is about.
 
 Read from the tables when the hub starts; changed only in the pipeline's thread, in turn with what devices say.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterable
 
 import msgspec
 
 from devices.model import Model
+from devices.sample import Event
 from devices.twin import Twin
-from hub.store.tables import Device, Ownership, Person
+from hub.store.tables import Device, Home, Ownership, Person, TuningRow
 from rules.consent import permit
-from rules.subject import Subject
+from rules.engine import Around
+from rules.subject import Origin, Subject
+
+UTC = "UTC"
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -28,23 +32,32 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 class Registry:
-    """Devices by id, people by id."""
+    """Devices, people and homes by id; the rules' surroundings."""
 
     def __init__(self, models: dict[str, Model]) -> None:
         self.models = models
         self.entries: dict[str, Entry] = {}
         self.twins: dict[str, Twin] = {}
         self.subjects: dict[str, Subject] = {}
-        self._subject_of: dict[str, Subject] = {}
-        self.subject_of: Callable[[str], Subject | None] = self._subject_of.get
-        """Whose rules a sample of a device concerns."""
+        self.homes: dict[str, Subject] = {}
+        self._home_of: dict[str, str] = {}
+        self._tuned: dict[str, dict[str, float]] = {}
+        self._around: dict[str, Around] = {}
+
+    def put_home(self, home: Home) -> None:
+        """Know a home, or know it anew."""
+        self.homes[home.id] = self._home(home.id, home.timezone)
+        self._around.clear()
 
     def put_person(self, person: Person) -> None:
         """Know a person, or know them anew."""
-        self.subjects[person.id] = Subject(person.id, person.birth_year)
-        for entry in self.entries.values():
-            if entry.owner == person.id:
-                self._subject_of[entry.id] = self.subjects[person.id]
+        home = self.homes.get(person.home_id or "")
+        zone = home.zone if home is not None else UTC
+        self.subjects[person.id] = Subject(person.id, person.birth_year, zone, tuned=self._tuned.get(person.id, {}))
+        if home is not None:
+            self._home_of[person.id] = home.id
+            self.homes[home.id] = self._home(home.id, home.zone)
+        self._around.clear()
 
     def put_device(self, device: Device, ownership: Ownership | None) -> None:
         """Know a device, or know it anew. A device of a model that is no longer there is left out."""
@@ -56,10 +69,74 @@ class Registry:
         permits_all = permitted == model.metrics.keys()
         self.entries[device.id] = Entry(device.id, device.home_id, model, owner, permitted, permits_all)
         self.twins.setdefault(device.id, Twin(device.id))
-        if owner is not None and owner in self.subjects:
-            self._subject_of[device.id] = self.subjects[owner]
+        self._around.clear()
 
-    def owned_by(self, person: str, *, role: str) -> list[Entry]:
-        """A person's devices of one role, by id."""
-        mine = [entry for entry in self.entries.values() if entry.owner == person and entry.model.role == role]
-        return sorted(mine, key=lambda entry: entry.id)
+    def tune(self, rows: Iterable[TuningRow]) -> None:
+        """Know what inputs of rules are set to, for whom."""
+        for row in rows:
+            self._tuned.setdefault(row.scope, {})[f"{row.rule_id}.{row.input}"] = row.value
+        for known in (self.subjects, self.homes):
+            for scope, subject in known.items():
+                if scope in self._tuned:
+                    known[scope] = msgspec.structs.replace(subject, tuned=dict(self._tuned[scope]))
+        self._around.clear()
+
+    def of(self, source: str) -> Around | None:
+        """Whom a sample of a device is about."""
+        around = self._around.get(source)
+        if around is None and (entry := self.entries.get(source)) is not None:
+            around = self._around[source] = self._find(entry, entry.owner, None)
+        return around
+
+    def of_event(self, event: Event) -> Around | None:
+        """Whom an event is about: where it names a token, the person who wears it."""
+        token = self.entries.get(str(event.data.get("token", "")))
+        place = event.data.get("place")
+        entry = self.entries.get(event.source)
+        if entry is None:
+            return None
+        if token is None and place is None:
+            return self.of(event.source)
+        return self._find(entry, token.owner if token is not None else entry.owner, place)
+
+    def subject(self, kind: str, scope: str) -> Subject | None:
+        """A scope by its id."""
+        match kind:
+            case "person":
+                return self.subjects.get(scope)
+            case "home":
+                return self.homes.get(scope)
+            case "device":
+                return self._device(scope)
+            case _:
+                home = self.homes.get(scope.split("/", 1)[0])
+                return Subject(scope, zone=home.zone if home else UTC)
+
+    def owned_by(self, person: str) -> list[Entry]:
+        """A person's devices, by id."""
+        return sorted((each for each in self.entries.values() if each.owner == person), key=lambda entry: entry.id)
+
+    def standing_in(self, home: str) -> list[Entry]:
+        """A home's devices, by id."""
+        return sorted((each for each in self.entries.values() if each.home == home), key=lambda entry: entry.id)
+
+    def _find(self, entry: Entry, person: str | None, place: object) -> Around:
+        homes = dict.fromkeys([entry.home, *([self._home_of[person]] if person in self._home_of else [])])
+        return Around(
+            origin=Origin(entry.id, entry.model.role, entry.model.id, person),
+            person=self.subjects.get(person) if person is not None else None,
+            homes=tuple(self.homes[home] for home in homes if home in self.homes),
+            device=self._device(entry.id),
+            place=self.subject("place", f"{entry.home}/{place}") if place else None,
+        )
+
+    def _device(self, device: str) -> Subject | None:
+        entry = self.entries.get(device)
+        if entry is None:
+            return None
+        owner, home = self.subjects.get(entry.owner or ""), self.homes.get(entry.home)
+        return Subject(device, owner.birth_year if owner else None, home.zone if home else UTC)
+
+    def _home(self, home: str, zone: str) -> Subject:
+        members = tuple(sorted(person for person, where in self._home_of.items() if where == home))
+        return Subject(home, zone=zone, members=members, tuned=self._tuned.get(home, {}))

@@ -17,10 +17,11 @@ from devices.errors import HubError, StoreUnavailable
 from devices.sample import DAY
 from hub.bridge import Bridge, BrokerAddress
 from hub.broker import BRIDGE_USER, EmbeddedBroker
-from hub.catalogue import load_models, load_rules
+from hub.catalogue import load_models, load_packs
 from hub.desk import Desk
 from hub.feed import Feed
 from hub.gatekeeper import Gatekeeper
+from hub.history import Histories
 from hub.inbox import Inbox
 from hub.metrics import Metrics
 from hub.narrator import Narrator
@@ -29,12 +30,14 @@ from hub.pipeline import Pipeline
 from hub.presence import Presence
 from hub.refusals import Refusals
 from hub.registry import Registry
+from hub.rulebook import Rulebook
 from hub.secret_files import kept, private_directory
 from hub.settings import Settings
 from hub.store.accounts import Accounts
 from hub.store.engine import open_engine
 from hub.store.fleet import Fleet
 from hub.store.ledger import Ledger
+from hub.store.rules import RuleStore
 from hub.telemetry import MetricKind, TelemetryStore
 from hub.telemetry.duck import DuckStore
 from hub.upkeep import Chore, Upkeep
@@ -44,6 +47,7 @@ from rules.engine import Engine
 log = structlog.get_logger()
 
 ROLL_EVERY, SNAPSHOT_EVERY, TRIM_EVERY, TELL_TWINS_EVERY, FLUSH_EVERY = 3.0, 10.0, 3600.0, 0.2, 0.5
+PASS_TIME_EVERY = 0.25
 
 
 class StartFailed(HubError):
@@ -61,6 +65,7 @@ class Hub:
     ledger: Ledger
     gate: Gate
     desk: Desk
+    rulebook: Rulebook
     feed: Feed
     metrics: Metrics
     pipeline: Pipeline
@@ -89,7 +94,7 @@ def open_hub(settings: Settings) -> Iterator[Hub]:
         stack.enter_context(_locked(data_dir / "lock"))
         models = load_models()
         registry, metrics, feed, inbox = Registry(models), Metrics(), Feed(), Inbox()
-        engine = Engine(load_rules(models))
+        engine = Engine()
         database = open_engine(settings.database)
         stack.callback(database.dispose)
         accounts, fleet, ledger = Accounts(database), Fleet(database), Ledger(database)
@@ -101,8 +106,11 @@ def open_hub(settings: Settings) -> Iterator[Hub]:
         pipeline = Pipeline(
             inbox=inbox, registry=registry, telemetry=telemetry, ledger=ledger, engine=engine, metrics=metrics
         )
+        rulebook = Rulebook(RuleStore(database), engine, pipeline, registry, Histories(registry, fleet, telemetry))
+        rulebook.open(load_packs(models))
         if caught_up := pipeline.catch_up():
             log.info("rules_caught_up", changes=caught_up)
+        rulebook.rebuild(pipeline.begun_anew)
         narrator = Narrator(feed, registry, metrics)
         presence = Presence(registry, pipeline, narrator, embedded=settings.embedded_broker)
         refusals = Refusals(fleet)
@@ -128,6 +136,7 @@ def open_hub(settings: Settings) -> Iterator[Hub]:
         upkeep = Upkeep(
             [
                 Chore("roll", ROLL_EVERY, telemetry.roll),
+                Chore("pass_time", PASS_TIME_EVERY, pipeline.let_time_pass),
                 Chore("snapshot", SNAPSHOT_EVERY, pipeline.save_snapshot),
                 Chore("trim", TRIM_EVERY, partial(_trim, telemetry, ledger, registry), at_once=True),
                 Chore("tell_twins", TELL_TWINS_EVERY, narrator.tell_twins),
@@ -141,7 +150,9 @@ def open_hub(settings: Settings) -> Iterator[Hub]:
         moved = narrator.command_moved
         desk = Desk(registry, accounts, fleet, ledger, telemetry, pipeline, outbox, gatekeeper, moved)
         gate = Gate(registry=registry, fleet=fleet, ledger=ledger, telemetry=telemetry)
-        yield Hub(settings, registry, accounts, fleet, ledger, gate, desk, feed, metrics, pipeline, bridge, broker)
+        yield Hub(
+            settings, registry, accounts, fleet, ledger, gate, desk, rulebook, feed, metrics, pipeline, bridge, broker
+        )
 
 
 def operator_password_file(settings: Settings) -> Path:
@@ -181,6 +192,8 @@ def _open_telemetry(settings: Settings, registry: Registry) -> TelemetryStore:
 
 def _learn(registry: Registry, accounts: Accounts, fleet: Fleet, telemetry: TelemetryStore) -> None:
     """Fill the registry, and the twins with what was last reported."""
+    for home in accounts.homes():
+        registry.put_home(home)
     for person in accounts.people():
         registry.put_person(person)
     owners = {ownership.device_id: ownership for ownership in fleet.ownerships() if ownership.until is None}

@@ -13,12 +13,14 @@ from rules.view import Clause
 class Decision(msgspec.Struct, frozen=True):
     """A step of a rule's ladder, taken. The same episode gives the same `id`, so deciding it again adds nothing.
 
-    `source` is the device whose change led to it, empty for a timer. `shadow` decisions are only looked at.
+    `kind` and `scope` say whom it is about: a person, a home, a device or a place. `source` is the device whose change led to
+    it, empty for a timer. `shadow` decisions are only looked at.
     """
 
     id: str
     rule: str
     version: str
+    kind: str
     scope: str
     source: str
     level: str

@@ -140,6 +140,10 @@ class Running:
             cell.subject, cell.until = subject, 0
         return cell
 
+    def resume(self, subject: Subject, state: State) -> None:
+        """Go on in a scope from a state."""
+        self.cells[subject.id] = Cell(self.program, state, subject)
+
 
 class Engine:
     """Every rule that is on. Owned by one thread; `on_loop(decision)` hears of rules that set each other off for ever."""
@@ -161,11 +165,15 @@ class Engine:
         if before is not None and before.program.version == program.version:
             return before
         self.drop(running.key)
-        self.running[running.key] = running
-        for index, names in self._indexes(program):
-            for name in names:
-                index.setdefault(name, []).append(running)
+        self._index(running)
         return running
+
+    def adopt(self, running: Running) -> None:
+        """Take up a rule that another engine ran, with what it remembers, in place of the version that was on."""
+        self.drop(running.key)
+        self._index(running)
+        for cell in running.cells.values():
+            self.resume(running, cell)
 
     def drop(self, key: str) -> None:
         """Let a rule go, with what it remembers."""
@@ -245,6 +253,12 @@ class Engine:
         """Where a rule stands, by scope."""
         running = self.running[key]
         return {scope: cell.current(running.program) for scope, cell in running.cells.items()}
+
+    def _index(self, running: Running) -> None:
+        self.running[running.key] = running
+        for index, names in self._indexes(running.program):
+            for name in names:
+                index.setdefault(name, []).append(running)
 
     def _indexes(self, program: Program) -> Iterator[tuple[dict[str, list[Running]], frozenset[str]]]:
         yield self._by_metric, program.metrics

@@ -18,7 +18,7 @@ from devices.sample import Event, Instant, Sample
 from rules.decision import Decision
 from rules.engine import MADE_BY_RULE, Cell
 from rules.program import NEVER, RESTLESS, Program
-from rules.step import Heard, Situation, beginning, calm_until, pass_time, step
+from rules.step import Heard, Situation, State, beginning, calm_until, pass_time, step
 from rules.subject import Origin, Subject
 from rules.view import View
 
@@ -62,6 +62,7 @@ class Replayed(NamedTuple):
 
     scope: str
     decisions: list[Decision]
+    state: State
     samples: int
     steps: int
 
@@ -97,7 +98,7 @@ def replay(program: Program, subject: Subject, past: History, *, until: Instant 
     """What a program would have decided in one scope over its history, and by `until`, with nothing happening after."""
     runner = _Runner(program, subject, past)
     decisions = list(runner.run(until))
-    return Replayed(subject.id, decisions, len(past), runner.steps)
+    return Replayed(subject.id, decisions, runner.state, len(past), runner.steps)
 
 
 class _Runner:
@@ -112,6 +113,11 @@ class _Runner:
         self._gap = np.full(len(past.metrics) + 1, NEVER, dtype=np.int64)
         self._pause = _pauses(past)
         self.steps = 0
+
+    @property
+    def state(self) -> State:
+        """What the rule remembers by now."""
+        return self._cell.current(self._program)
 
     def run(self, until: Instant | None) -> Iterator[Decision]:
         """Everything decided, in order."""

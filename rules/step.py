@@ -298,6 +298,7 @@ def _decide(
         id=sha256(key.encode()).hexdigest()[:32],
         rule=program.id,
         version=program.version,
+        kind=program.rule.scope.each,
         scope=subject.id,
         source=view.origin.source if view.origin else "",
         level=level,

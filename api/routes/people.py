@@ -110,5 +110,5 @@ def _decision(row: DecisionRow) -> DecisionOut:
         observed_at=to_rfc3339(row.observed_at),
         decided_at=to_rfc3339(row.decided_at),
         because=row.because,
-        clause=row.clause,
+        clauses=row.clauses,
     )

@@ -10,7 +10,7 @@ from pydantic import RootModel
 
 from devices import located
 from devices.model import Title
-from rules.language import Text
+from rules.words import Text
 
 Language: TypeAlias = Literal["en", "ko"]
 LANGUAGES: tuple[Language, ...] = ("en", "ko")
@@ -48,7 +48,7 @@ class Catalogue:
 
 def load() -> dict[Language, Catalogue]:
     """The catalogue, by language. Raises `ModelInvalid` if a word is missing in one of them."""
-    texts = located.read(_FILE.read_text(encoding="utf-8"), _Texts, file=_FILE.name).root
+    texts = located.read(_FILE.read_text(encoding="utf-8"), _Texts, file=_FILE.name)[0].root
     return {language: Catalogue(language, texts) for language in LANGUAGES}
 
 

@@ -106,7 +106,7 @@ class HomePage:
         if person_id is None:
             return None
         person = self._hub.accounts.person(person_id)
-        watches = self._hub.registry.owned_by(person_id, role="watch")
+        watches = [entry for entry in self._hub.registry.owned_by(person_id) if entry.model.role == "watch"]
         subject = self._hub.registry.subjects.get(person_id) or Subject(person_id, person.birth_year)
         return Wearer(person_id, person.name, zone_of(person_id, self._hub), watches[0] if watches else None, subject)
 

@@ -7,7 +7,7 @@ import json
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from sqlalchemy import ColumnElement, Connection, Engine, Table, delete, func, insert, or_, update
@@ -20,15 +20,36 @@ from devices.errors import NotFound, StoreUnavailable
 from devices.sample import Instant
 from hub.arrivals import KEPT as ARRIVALS_KEPT
 from hub.arrivals import Arrival
-from hub.store.tables import ArrivalRow, CommandRow, DecisionRow, QuarantineRow, SnapshotRow, UsageRow
+from hub.effects import Delivery, TraitChange
+from hub.store.tables import (
+    ArrivalRow,
+    CommandRow,
+    DecisionRow,
+    DeliveryRow,
+    QuarantineRow,
+    SnapshotRow,
+    TickRow,
+    TraitRow,
+    UsageRow,
+)
 from rules.decision import Decision
 
 QUARANTINE_KEPT = 100_000
 RULES = "rules"
 
-_COMMANDS, _DECISIONS, _REFUSALS, _ARRIVALS, _SNAPSHOTS, _USAGE = (
+_COMMANDS, _DECISIONS, _REFUSALS, _ARRIVALS, _SNAPSHOTS, _USAGE, _DELIVERIES, _TRAITS, _TICKS = (
     SQLModel.metadata.tables[str(table.__tablename__)]
-    for table in (CommandRow, DecisionRow, QuarantineRow, ArrivalRow, SnapshotRow, UsageRow)
+    for table in (
+        CommandRow,
+        DecisionRow,
+        QuarantineRow,
+        ArrivalRow,
+        SnapshotRow,
+        UsageRow,
+        DeliveryRow,
+        TraitRow,
+        TickRow,
+    )
 )
 
 _SYNC = {
@@ -36,6 +57,13 @@ _SYNC = {
     "postgresql": {True: "set local synchronous_commit = on", False: "set local synchronous_commit = off"},
 }
 """Whether a commit waits for the disk."""
+
+
+class Tick(NamedTuple):
+    """Time that passed for the rules, up to `until`, after the change `seq`."""
+
+    seq: int
+    until: Instant
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +74,12 @@ class Turn:
     commands: Sequence[tuple[Command, str]] = ()
     results: Sequence[Result] = ()
     refusals: Sequence[QuarantineRow] = ()
+    deliveries: Sequence[Delivery] = ()
+    traits: Sequence[TraitChange] = ()
+    tick: Tick | None = None
 
     def __bool__(self) -> bool:
-        return bool(self.decisions or self.commands or self.results or self.refusals)
+        return bool(self.decisions or self.commands or self.results or self.refusals or self.tick)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +89,7 @@ class Recorded:
     decisions: Sequence[Decision] = ()
     commands: Sequence[Command] = ()
     moved: Sequence[CommandRow] = ()
+    deliveries: Sequence[Delivery] = ()
 
 
 class Ledger:
@@ -67,6 +99,7 @@ class Ledger:
         self._engine = engine
         self._add_decisions = _insert_new(_DECISIONS, engine)
         self._add_commands = _insert_new(_COMMANDS, engine)
+        self._add_deliveries = _insert_new(_DELIVERIES, engine)
         self._sync = _SYNC[engine.dialect.name]
         self._lock = threading.Lock()
         """SQLite lets one write at a time, and has the others sleep and look again; waiting here, they lose no time."""
@@ -82,13 +115,19 @@ class Ledger:
             decided = _add_new(connection, self._add_decisions, [_decision_row(each) for each in turn.decisions])
             rows = [_command_row(command, decision_id=why, now=now) for command, why in turn.commands]
             queued = _add_new(connection, self._add_commands, rows)
+            due = _add_new(connection, self._add_deliveries, [_delivery_row(each, now=now) for each in turn.deliveries])
             moved = [row for each in turn.results if (row := _settle(connection, each, now=now))]
+            for trait in turn.traits:
+                _set_trait(connection, trait)
+            if turn.tick is not None:
+                connection.execute(insert(_TICKS), [turn.tick._asdict()])
             if turn.refusals:
                 connection.execute(insert(_REFUSALS), [row.model_dump(exclude={"id"}) for row in turn.refusals])
         return Recorded(
             decisions=list({each.id: each for each in turn.decisions if each.id in decided}.values()),
             commands=list({command.id: command for command, _ in turn.commands if command.id in queued}.values()),
             moved=moved,
+            deliveries=[each for each in turn.deliveries if each.id in due],
         )
 
     def queue(self, command: Command, *, now: Instant) -> bool:
@@ -179,10 +218,17 @@ class Ledger:
                 newest = connection.execute(select(func.max(table.c.id))).scalar() or 0
                 connection.execute(delete(table).where(table.c.id <= newest - kept))
 
+    def ticks(self, since: int) -> list[Tick]:
+        """The time that passed for the rules after the change `since`, in order."""
+        query = select(TickRow).where(col(TickRow.seq) >= since).order_by(col(TickRow.id))
+        with Session(self._engine) as session:
+            return [Tick(row.seq, row.until) for row in session.exec(query)]
+
     def save_snapshot(self, *, seq: int, state: bytes) -> None:
-        """Keep what the rules remember at this place of the telemetry store."""
+        """Keep what the rules remember at this place of the telemetry store; the ticks before it are in it."""
         kept = {"seq": seq, "state": state}
         with self._writing() as connection:
+            connection.execute(delete(_TICKS))
             if not connection.execute(update(_SNAPSHOTS).where(_SNAPSHOTS.c.name == RULES).values(kept)).rowcount:
                 connection.execute(insert(_SNAPSHOTS).values(name=RULES, **kept))
 
@@ -273,6 +319,29 @@ def _command_row(command: Command, *, decision_id: str | None, now: Instant) -> 
         "expires_at": command.expires_at,
         "updated_at": now,
     }
+
+
+def _delivery_row(delivery: Delivery, *, now: Instant) -> dict[str, Any]:
+    return {
+        "id": delivery.id,
+        "decision_id": delivery.decision,
+        "kind": delivery.kind,
+        "target": delivery.target,
+        "body": delivery.body,
+        "status": "delivered" if delivery.kind == "notify" else "queued",
+        "attempts": 0,
+        "next_at": now,
+        "created_at": now,
+        "updated_at": now,
+    }
+
+
+def _set_trait(connection: Connection, trait: TraitChange) -> None:
+    which = (_TRAITS.c.kind == trait.kind) & (_TRAITS.c.scope == trait.scope) & (_TRAITS.c.name == trait.name)
+    values = {"value": trait.value, "set_at": trait.at, "decision_id": trait.decision}
+    if not connection.execute(update(_TRAITS).where(which).values(values)).rowcount:
+        key = {"kind": trait.kind, "scope": trait.scope, "name": trait.name}
+        connection.execute(insert(_TRAITS), [key | values])
 
 
 def _command(row: CommandRow) -> Command:

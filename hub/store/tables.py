@@ -110,13 +110,15 @@ class DecisionRow(SQLModel, table=True):
     id: str = Field(primary_key=True, max_length=64)
     rule: str
     version: str
+    kind: str = "person"
     scope: str = Field(index=True)
     source: str
     level: str
     observed_at: int = _instant(index=True)
     decided_at: int = _instant()
     because: dict[str, Any] = _json()
-    clause: dict[str, Any] = _json()
+    clauses: list[dict[str, Any]] = Field(sa_column=Column(JSON, nullable=False))
+    shadow: bool = Field(default=False, index=True)
 
 
 class QuarantineRow(SQLModel, table=True):
@@ -177,3 +179,107 @@ class UsageRow(SQLModel, table=True):
     purpose: str
     categories: str
     path: str
+
+
+class RuleRow(SQLModel, table=True):
+    """A rule by name: which version is on, which runs in its shadow. With neither it is off."""
+
+    __tablename__ = "rule"
+
+    id: str = Field(primary_key=True, max_length=63)
+    pack: str
+    active: str | None = None
+    shadow: str | None = None
+    changed_at: int = _instant()
+
+
+class RuleVersionRow(SQLModel, table=True):
+    """One version of a rule, never changed; `number` counts the versions of a rule."""
+
+    __tablename__ = "rule_version"
+
+    rule_id: str = Field(primary_key=True, foreign_key="rule.id", max_length=63)
+    version: str = Field(primary_key=True, max_length=12)
+    number: int
+    text: str
+    saved_at: int = _instant()
+    saved_by: str
+
+
+class RuleSwitchRow(SQLModel, table=True):
+    """Who put which version on or off, and when."""
+
+    __tablename__ = "rule_switch"
+
+    id: int | None = Field(default=None, primary_key=True)
+    rule_id: str = Field(foreign_key="rule.id", index=True)
+    at: int = _instant()
+    by: str
+    what: str
+    version: str | None = None
+
+
+class TuningRow(SQLModel, table=True):
+    """What a person or home set an input of a rule to."""
+
+    __tablename__ = "tuning"
+
+    scope: str = Field(primary_key=True)
+    rule_id: str = Field(primary_key=True, max_length=63)
+    input: str = Field(primary_key=True, max_length=63)
+    value: float
+    set_at: int = _instant()
+    set_by: str
+
+
+class TraitRow(SQLModel, table=True):
+    """A trait that a rule gave to a person, home, device or place."""
+
+    __tablename__ = "trait"
+
+    kind: str = Field(primary_key=True)
+    scope: str = Field(primary_key=True)
+    name: str = Field(primary_key=True, max_length=63)
+    value: Any = Field(sa_column=Column(JSON, nullable=False))
+    set_at: int = _instant()
+    decision_id: str
+
+
+class TickRow(SQLModel, table=True):
+    """Time that passed for the rules without anything happening: after which change, up to when."""
+
+    __tablename__ = "tick"
+
+    id: int | None = Field(default=None, primary_key=True)
+    seq: int = _instant(index=True)
+    until: int = _instant()
+
+
+class ServiceRow(SQLModel, table=True):
+    """A service that rules may call; `secret` signs what is sent."""
+
+    __tablename__ = "service"
+
+    name: str = Field(primary_key=True, max_length=63)
+    url: str
+    secret: str
+    created_at: int = _instant()
+
+
+class DeliveryRow(SQLModel, table=True):
+    """A call of a service, or words to a person, on their way."""
+
+    __tablename__ = "delivery"
+    __table_args__ = (Index("ix_delivery_open", "status", "next_at"),)
+
+    id: str = Field(primary_key=True, max_length=64)
+    decision_id: str = Field(index=True)
+    kind: str
+    target: str
+    body: dict[str, Any] = _json()
+    status: str
+    attempts: int = 0
+    next_at: int = _instant()
+    last_error: str | None = None
+    created_at: int = _instant()
+    updated_at: int = _instant()

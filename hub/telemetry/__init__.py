@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal, NamedTuple, Protocol, TypeAlias
 
+import numpy as np
+from numpy.typing import NDArray
+
 from devices.sample import Event, Instant, Sample, Value
 
 Change: TypeAlias = Sample | Event
@@ -43,6 +46,19 @@ class Stored(NamedTuple):
 
     seq: int
     change: Change
+
+
+class Scan(NamedTuple):
+    """Samples as columns of one length, oldest first: ms, index into `sources`, index into the metrics asked for, number
+    (NaN for a text), index into `texts` (-1 for a number)."""
+
+    at: NDArray[np.int64]
+    source: NDArray[np.int32]
+    metric: NDArray[np.int16]
+    value: NDArray[np.float64]
+    text: NDArray[np.int32]
+    sources: Sequence[str]
+    texts: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +121,9 @@ class TelemetryStore(Protocol):
 
     def latest(self, sources: Sequence[str] | None = None) -> list[Sample]:
         """The newest sample of every metric, of all sources or some."""
+
+    def scan(self, spans: Sequence[Span], metrics: Sequence[str], *, since: Instant, until: Instant) -> Scan:
+        """Every sample of some metrics from `since` (inclusive) to `until` (exclusive), as columns."""
 
     def events(self, spans: Sequence[Span], window: Window) -> list[Event]:
         """Events, newest first; `window.after` is not used."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from devices.sample import Sample
+from hub.telemetry import Scan
 
 Columns = dict[str, NDArray[Any]]
 """`seq, source, metric, observed_at, value`, and `state` where there are texts among the values; all of one length."""
@@ -63,6 +64,30 @@ def joined(batches: Sequence[Columns]) -> Columns:
     if any("state" in batch for batch in batches):
         columns["state"] = np.concatenate([_states(batch) for batch in batches])
     return columns
+
+
+def scanned(columns: Columns, metrics: Mapping[int, int], names: Mapping[int, str]) -> Scan:
+    """A scan from the store's columns; `metrics` gives the place of each metric's number, `names` the sources'."""
+    known, source = np.unique(columns["source"], return_inverse=True)
+    numbers = np.zeros(max(metrics, default=0) + 1, np.int16)
+    for number, place in metrics.items():
+        numbers[number] = place
+    state = np.ma.getmaskarray(columns["state"]) if np.ma.isMaskedArray(columns["state"]) else None
+    states = np.ma.getdata(columns["state"])
+    text = np.full(len(states), -1, np.int32)
+    texts: dict[str, int] = {}
+    for row in range(len(states)) if state is None else np.flatnonzero(~state).tolist():
+        if states[row] is not None:
+            text[row] = texts.setdefault(states[row], len(texts))
+    return Scan(
+        np.asarray(columns["observed_at"], dtype=np.int64),
+        source.astype(np.int32),
+        numbers[np.asarray(columns["metric"])],
+        np.ma.filled(columns["value"], np.nan),
+        text,
+        [names[int(number)] for number in known],
+        list(texts),
+    )
 
 
 def _states(batch: Columns) -> NDArray[Any]:

@@ -12,7 +12,7 @@ import contextlib
 import json
 import threading
 from collections.abc import Iterator, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from pathlib import Path
 from typing import Any, cast
 
@@ -22,11 +22,12 @@ from numpy.typing import NDArray
 
 from devices.errors import StoreUnavailable
 from devices.sample import Event, Instant, Sample
-from hub.telemetry import Agg, Change, Day, MetricKind, Point, Span, Stored, Window, sql
-from hub.telemetry.columns import Columns, columns_of, decode, encode, joined
+from hub.telemetry import Agg, Change, Day, MetricKind, Point, Scan, Span, Stored, Window, sql
+from hub.telemetry.columns import Columns, columns_of, decode, encode, joined, scanned
 from hub.telemetry.journal import Journal
 from hub.telemetry.marks import Advance, Marks
 from hub.telemetry.names import Names
+from hub.telemetry.statements import count, fold, insert_columns, reason, run, run_columns, transaction
 
 _BEFORE_ALL: Instant = -(1 << 62)
 _REPLAY_CHUNK = 50_000
@@ -60,7 +61,7 @@ class DuckStore:
             places, advance = self._insert(changes)
         except (duckdb.Error, StoreUnavailable) as error:
             self._broken = True
-            raise StoreUnavailable(_reason(error)) from error
+            raise StoreUnavailable(reason(error)) from error
         except OSError as error:
             raise StoreUnavailable(f"the journal cannot be written: {error.strerror}") from error
         self._marks.move(advance)
@@ -122,6 +123,12 @@ class DuckStore:
             for src, id_, type_, at, payload in rows
         ]
 
+    def scan(self, spans: Sequence[Span], metrics: Sequence[str], *, since: Instant, until: Instant) -> Scan:
+        numbers = self._names.metric_numbers
+        places = {numbers[name]: place for place, name in enumerate(metrics) if name in numbers}
+        asked = {"metrics": list(places), "since": since, "until": until}
+        return scanned(self._select_columns(spans, sql.SCAN, asked), places, self._names.sources)
+
     def declare(self, source: str, zone: str) -> None:
         self._names.number_source(source)
         self.roll()
@@ -147,7 +154,7 @@ class DuckStore:
                 return 0
             self.flush()
             with self._writing() as cursor:
-                _fold(cursor, rolled=rolled, upto=upto)
+                fold(cursor, rolled=rolled, upto=upto)
             self._rolled = upto
             return upto - rolled
 
@@ -155,14 +162,14 @@ class DuckStore:
         self.roll()
         asked = [self._names.metric_numbers.get(metric, -1), before, self._rolled]
         with self._writing() as cursor:
-            return _count(cursor.execute(sql.PRUNE, asked))
+            return count(cursor.execute(sql.PRUNE, asked))
 
     def remove(self, source: str) -> int:
         self.roll()
         number = self._names.source_numbers.get(source, -1)
         with self._rolling, self._writing() as cursor:
-            gone = _count(cursor.execute("delete from samples where source = ?", [number]))
-            gone += _count(cursor.execute("delete from events where source = ?", [number]))
+            gone = count(cursor.execute("delete from samples where source = ?", [number]))
+            gone += count(cursor.execute("delete from events where source = ?", [number]))
             cursor.execute("delete from latest where source = ?", [number])
             cursor.execute("delete from daily where source = ?", [number])
         self._marks.forget(number)
@@ -195,7 +202,7 @@ class DuckStore:
             self._load()
             self._broken = False
         except duckdb.Error as error:
-            raise StoreUnavailable(_reason(error)) from error
+            raise StoreUnavailable(reason(error)) from error
         except OSError as error:
             raise StoreUnavailable(f"the journal cannot be read: {error.strerror}") from error
 
@@ -225,7 +232,7 @@ class DuckStore:
     def _bring_in(self, batches: Sequence[Columns]) -> None:
         try:
             with self._writing() as cursor:
-                _insert_columns(cursor, joined(batches))
+                insert_columns(cursor, joined(batches))
         except StoreUnavailable:
             self._broken = True
             raise
@@ -250,7 +257,7 @@ class DuckStore:
         samples = [change for change in changes if isinstance(change, Sample)]
         is_sample = np.fromiter((isinstance(change, Sample) for change in changes), np.bool_, len(changes))
         self.flush()
-        with _transaction(self._writer):
+        with transaction(self._writer):
             fresh, advance = self._insert_samples(samples, places[is_sample], at_once=True)
             fresh = np.sort(np.append(fresh, self._insert_events(changes, places[~is_sample])))
         return fresh, advance
@@ -269,7 +276,7 @@ class DuckStore:
             columns = {name: column[keep] for name, column in columns.items()}
         if len(columns["seq"]):
             if at_once or novelty.suspects.any():
-                _insert_columns(self._writer, columns)
+                insert_columns(self._writer, columns)
             else:
                 self._journalize(columns)
         return places[keep], novelty.advance
@@ -296,7 +303,7 @@ class DuckStore:
         asked = {name: columns[name][suspects] for name in ("source", "metric", "observed_at")}
         asked["i"] = np.flatnonzero(suspects)
         at = asked["observed_at"]
-        known = _run(self._writer, sql.KNOWN, asked, [int(at.min()), int(at.max())])
+        known = run(self._writer, sql.KNOWN, asked, [int(at.min()), int(at.max())])
         unknown = suspects.copy()
         unknown[[i for (i,) in known]] = False
         return unknown
@@ -312,7 +319,7 @@ class DuckStore:
             "observed_at": np.array([event.observed_at for event in events], dtype=np.int64),
             "payload": np.array([json.dumps(event.data, ensure_ascii=False) for event in events], dtype=object),
         }
-        inserted = _run(self._writer, sql.INSERT_EVENTS, columns)
+        inserted = run(self._writer, sql.INSERT_EVENTS, columns)
         return np.array([seq - first for (seq,) in inserted], dtype=np.int64)
 
     def _change(self, row: tuple[Any, ...]) -> Change:
@@ -330,17 +337,26 @@ class DuckStore:
         }
 
     def _select(self, spans: Sequence[Span], query: str, parameters: Any) -> list[tuple[Any, ...]]:
+        asked = self._asked(spans)
+        if not len(asked["source"]):
+            return []
+        self.flush()
+        with self._reading() as cursor:
+            return run(cursor, query, asked, parameters)
+
+    def _select_columns(self, spans: Sequence[Span], query: str, parameters: Any) -> Columns:
+        asked = self._asked(spans)
+        self.flush()
+        with self._reading() as cursor:
+            return run_columns(cursor, query, asked, parameters)
+
+    def _asked(self, spans: Sequence[Span]) -> Columns:
         known = [span for span in spans if span.source in self._names.source_numbers]
-        asked: Columns = {
+        return {
             "source": np.array([self._names.source_numbers[span.source] for span in known], dtype=np.int32),
             "since": np.array([span.since for span in known], dtype=np.int64),
             "until": np.array([span.until for span in known], dtype=np.int64),
         }
-        if not known:
-            return []
-        self.flush()
-        with self._reading() as cursor:
-            return _run(cursor, query, asked, parameters)
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -351,61 +367,9 @@ class DuckStore:
             finally:
                 cursor.close()
         except duckdb.Error as error:
-            raise StoreUnavailable(_reason(error)) from error
+            raise StoreUnavailable(reason(error)) from error
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        with self._reading() as cursor, _transaction(cursor):
+        with self._reading() as cursor, transaction(cursor):
             yield cursor
-
-
-@contextlib.contextmanager
-def _transaction(cursor: duckdb.DuckDBPyConnection) -> Iterator[duckdb.DuckDBPyConnection]:
-    cursor.execute("begin")
-    try:
-        yield cursor
-        cursor.execute("commit")
-    except BaseException:
-        with contextlib.suppress(duckdb.Error):
-            cursor.execute("rollback")
-        raise
-
-
-def _run(
-    cursor: duckdb.DuckDBPyConnection,
-    query: str,
-    incoming: Columns,  # noqa: ARG001  (DuckDB finds it by its name)
-    parameters: Any = None,
-) -> list[tuple[Any, ...]]:
-    """Run a query that reads from `incoming`: DuckDB scans local variables of that name, at half the price of a view."""
-    return cursor.execute(query, parameters).fetchall()
-
-
-def _insert_columns(cursor: duckdb.DuckDBPyConnection, columns: Columns) -> None:
-    _run(cursor, sql.INSERT_STATES if "state" in columns else sql.INSERT_NUMBERS, columns)
-
-
-def _fold(cursor: duckdb.DuckDBPyConnection, *, rolled: int, upto: int) -> None:
-    """Take the samples behind `rolled`, up to `upto`, into the rollups."""
-    cursor.execute(sql.TAIL, {"rolled": rolled, "upto": upto})
-    cursor.execute(sql.MERGE_DAILY)
-    cursor.execute(sql.LATE_DAYS)
-    late, first, last = cursor.execute(sql.COUNT_LATE_DAYS).fetchall()[0]
-    if late:
-        since, until = _midnight(first - timedelta(days=2)), _midnight(last + timedelta(days=3))
-        cursor.execute(sql.REPAIR_INCREASE, {"since": since, "until": until, "upto": upto})
-    cursor.execute(sql.MERGE_LATEST)
-    cursor.execute("update progress set rolled = ?", [upto])
-
-
-def _midnight(day: date) -> Instant:
-    return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp() * 1000)
-
-
-def _count(cursor: duckdb.DuckDBPyConnection) -> int:
-    return int(cursor.fetchall()[0][0])
-
-
-def _reason(error: Exception) -> str:
-    """The first line of DuckDB's message: the rest is a stack trace."""
-    return str(error).split("\n", 1)[0]

@@ -161,6 +161,13 @@ where t.metric = $metric and t.observed_at >= $since and t.observed_at < $until
 order by t.observed_at, t.source limit $limit
 """
 
+SCAN = """
+select t.observed_at, t.source, t.metric, t.value, t.state
+from samples t join incoming a on a.source = t.source and t.observed_at >= a.since and t.observed_at < a.until
+where t.metric in (select unnest($metrics)) and t.observed_at >= $since and t.observed_at < $until
+order by t.observed_at, t.seq
+"""
+
 AGGREGATES = {
     "mean": "avg(t.value)",
     "min": "min(t.value)",

@@ -1,0 +1,160 @@
+"""Effects: what decisions lead to, worked out before any of it happens. Shadow decisions lead to nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from devices.command import Command
+from devices.sample import MINUTE, Event, Instant
+from hub.registry import Entry, Registry
+from rules.decision import Decision
+from rules.engine import published
+from rules.words import fill
+
+COMMAND_LIFE: Instant = MINUTE
+"""How long a command that a rule decided may take to arrive before it is no use any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A call of a service, or words to a person."""
+
+    id: str
+    decision: str
+    kind: str
+    target: str
+    body: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class TraitChange:
+    """A trait that a scope has now."""
+
+    kind: str
+    scope: str
+    name: str
+    value: str | float | bool
+    at: Instant
+    decision: str
+
+
+@dataclass(frozen=True, slots=True)
+class Effects:
+    """Everything that some decisions lead to."""
+
+    commands: list[tuple[Command, str]] = field(default_factory=list)
+    deliveries: list[Delivery] = field(default_factory=list)
+    traits: list[TraitChange] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+
+
+def effects_of(decisions: Sequence[Decision], registry: Registry) -> Effects:
+    """What decisions lead to, in order. The same decision leads to the same ids."""
+    effects = Effects()
+    for decision in decisions:
+        if decision.shadow:
+            continue
+        for number, action in enumerate(decision.actions):
+            match action["kind"]:
+                case "command":
+                    effects.commands.extend(_command(decision, number, action, registry))
+                case "trait":
+                    effects.traits.append(_trait(decision, action))
+                case "event":
+                    effects.events.append(_event(decision, number, registry))
+                case _:
+                    effects.deliveries.extend(_deliveries(decision, number, action, registry))
+    return effects
+
+
+def _command(
+    decision: Decision, number: int, action: dict[str, Any], registry: Registry
+) -> Iterator[tuple[Command, str]]:
+    """A command to the device that gave rise to the decision if it will do, else to the first of the scope that does."""
+    device = _recipient(decision, action, registry)
+    if device is not None:
+        expires_at = decision.decided_at + COMMAND_LIFE
+        yield Command(f"{decision.id}-{number}", device.id, action["type"], action["args"], expires_at), decision.id
+
+
+def _recipient(decision: Decision, action: dict[str, Any], registry: Registry) -> Entry | None:
+    source = registry.entries.get(decision.source)
+    if source is not None and _will_do(source, action):
+        return source
+    return next((entry for entry in _within(decision, registry) if _will_do(entry, action)), None)
+
+
+def _will_do(entry: Entry, action: dict[str, Any]) -> bool:
+    asked = (action.get("to"), action.get("model"), action.get("device"))
+    if action.get("capability") is not None:
+        return action["capability"] in entry.model.commands
+    return asked in ((entry.model.role, None, None), (None, entry.model.id, None), (None, None, entry.id))
+
+
+def _within(decision: Decision, registry: Registry) -> list[Entry]:
+    match decision.kind:
+        case "person":
+            return registry.owned_by(decision.scope)
+        case "home":
+            return registry.standing_in(decision.scope)
+        case "device":
+            entry = registry.entries.get(decision.scope)
+            return [entry] if entry is not None else []
+        case _:
+            return registry.standing_in(decision.scope.split("/", 1)[0])
+
+
+def _trait(decision: Decision, action: dict[str, Any]) -> TraitChange:
+    name, value = action["name"], action["to"]
+    return TraitChange(decision.kind, decision.scope, name, value, decision.observed_at, decision.id)
+
+
+def _event(decision: Decision, number: int, registry: Registry) -> Event:
+    """An event needs a device it comes from; what a timer decided comes from the first of its scope."""
+    event = published(decision, number)
+    if event.source:
+        return event
+    within = _within(decision, registry)
+    return Event(within[0].id if within else "hub", event.id, event.type, event.observed_at, event.data)
+
+
+def _deliveries(decision: Decision, number: int, action: dict[str, Any], registry: Registry) -> Iterator[Delivery]:
+    id_ = f"{decision.id}-{number}"
+    if action["kind"] == "service":
+        told: dict[str, Any] = {
+            "decision": decision.id,
+            "rule": decision.rule,
+            "version": decision.version,
+            "level": decision.level,
+        }
+        told |= {
+            "scope": {decision.kind: decision.scope},
+            "observed_at": decision.observed_at,
+            "because": decision.because,
+        }
+        yield Delivery(id_, decision.id, "service", action["name"], told | {"body": action.get("body", {})})
+        return
+    values = {clause.name: clause.value for clause in decision.clauses}
+    text = {language: fill(words, values) for language, words in action["text"].items()}
+    for person in _audience(decision, registry):
+        yield Delivery(f"{id_}-{person}"[:64], decision.id, "notify", person, {"text": text, "level": decision.level})
+
+
+def _audience(decision: Decision, registry: Registry) -> tuple[str, ...]:
+    """Who is told: the person, everybody of the home, or whoever owns the device."""
+    match decision.kind:
+        case "person":
+            return (decision.scope,)
+        case "home":
+            home = registry.homes.get(decision.scope)
+            return home.members if home is not None else ()
+        case "device":
+            entry = registry.entries.get(decision.scope)
+            if entry is None:
+                return ()
+            home = registry.homes.get(entry.home)
+            return (entry.owner,) if entry.owner else home.members if home is not None else ()
+        case _:
+            return ()

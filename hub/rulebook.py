@@ -1,0 +1,234 @@
+"""The rulebook: rules are saved, put on and off, and run in the shadow of one another; the past is asked what they would have done.
+
+What is saved has been read, held against the device models, and has passed its own tests. Versions never change; rolling back
+is putting an old one on. What the pipeline must know reaches it as a wish, in turn with what devices say.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from devices.errors import Conflict, HubError, Invalid, NotFound
+from devices.model import Model
+from devices.sample import DAY, Instant
+from hub.catalogue import Shipped, read_rule
+from hub.history import Histories
+from hub.pipeline import Pipeline
+from hub.registry import Registry
+from hub.store.rules import SHIPPED, NewVersion, RuleStore
+from hub.store.tables import RuleRow, RuleVersionRow, TuningRow
+from rules import language
+from rules.engine import Bucket, Engine, Running
+from rules.language import Written
+from rules.program import Program, compile_rule
+from rules.replay import Replayed, replay
+from rules.step import Outcome, Situation, explain
+from rules.subject import Subject
+from rules.view import Clause
+
+log = structlog.get_logger()
+
+REMEMBERED: Instant = 35 * DAY
+"""How far back a rule that is put on looks, so that it knows what it would know had it been on."""
+RULES_LIMIT = 2_000
+OWN = "own"
+"""The pack of rules that people of the place wrote."""
+
+
+class RuleBroken(HubError):
+    """A rule on record can no longer be read, e.g. because a device model has gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """The last time that looking at a rule came to an outcome, with every condition as it stood, and how many times it did."""
+
+    outcome: Outcome
+    at: Instant
+    times: int
+    clauses: list[Clause]
+
+
+class Rulebook:
+    """Used by the API's threads; the engine is the pipeline's and only touched there."""
+
+    def __init__(
+        self, store: RuleStore, engine: Engine, pipeline: Pipeline, registry: Registry, histories: Histories
+    ) -> None:
+        self._store, self._engine, self._pipeline = store, engine, pipeline
+        self._registry, self._histories = registry, histories
+
+    @property
+    def store(self) -> RuleStore:
+        """The rules on record."""
+        return self._store
+
+    def open(self, shipped: Sequence[Shipped]) -> None:
+        """Before the pipeline starts: put on record what ships, and on what is on."""
+        self._store.ship([_version(each.written, each.pack, SHIPPED, self._models) for each in shipped], now=_now())
+        self._registry.tune(self._store.tunings())
+        for row in self._store.rules():
+            for version, shadow in ((row.active, False), (row.shadow, True)):
+                if version is not None:
+                    self._take_up(row.id, version, shadow=shadow)
+        self.begin(at=_now())
+
+    def begin(self, *, at: Instant) -> None:
+        """Let rules that go by the clock begin for everybody that is known."""
+        for kind, known in (("person", self._registry.subjects), ("home", self._registry.homes)):
+            for subject in list(known.values()):
+                self._engine.begin(kind, subject, at=at)
+
+    def rebuild(self, keys: Iterable[str]) -> None:
+        """Before the pipeline starts: have rules without a state that can be read know what history tells."""
+        for key in keys:
+            running = self._engine.running[key]
+            log.info("rule_rebuilt", rule=running.program.id, version=running.program.version)
+            self._put(running.program, shadow=running.shadow)
+
+    def check(self, text: str, *, file: str = "rule.yaml") -> Written:
+        """Read a rule and run its tests. Raises `ModelInvalid` with everything wrong in it."""
+        return read_rule(text, self._models, file=file)
+
+    def save(self, rule_id: str, text: str, *, by: str) -> RuleVersionRow:
+        """Put a version on record, without putting it on. Raises `ModelInvalid`, `Invalid` or `Conflict`."""
+        written = self.check(text)
+        if written.rule.id != rule_id:
+            raise Invalid(f"the rule in the text is {written.rule.id}, not {rule_id}")
+        known = {row.id: row.pack for row in self._store.rules()}
+        if rule_id not in known and len(known) >= RULES_LIMIT:
+            raise Conflict(f"there are {RULES_LIMIT} rules already; switch some off and leave them out")
+        new = _version(written, known.get(rule_id, OWN), by, self._models)
+        self._store.save(new, now=_now())
+        return self._store.version(rule_id, new.version)
+
+    def activate(self, rule_id: str, version: str, *, by: str) -> RuleRow:
+        """Put a version on, an old one too. Raises `NotFound` or `RuleBroken`."""
+        program = self.program(rule_id, version)
+        row = self._store.switch(rule_id, what="activated", version=version, by=by, now=_now())
+        self._put(program, shadow=False)
+        return row
+
+    def switch_off(self, rule_id: str, *, by: str) -> RuleRow:
+        """Put a rule off. Raises `NotFound`."""
+        self._store.rule(rule_id)
+        row = self._store.switch(rule_id, what="switched_off", version=None, by=by, now=_now())
+        self._pipeline.ask(lambda: self._drop(rule_id))
+        return row
+
+    def shadow(self, rule_id: str, version: str | None, *, by: str) -> RuleRow:
+        """Run a version in the shadow of the one that is on, or none any more. Raises `NotFound` or `RuleBroken`."""
+        before = self._store.rule(rule_id).shadow
+        program = self.program(rule_id, version) if version is not None else None
+        what = "shadowed" if program is not None else "unshadowed"
+        row = self._store.switch(rule_id, what=what, version=version, by=by, now=_now())
+        if before is not None and before != version:
+            self._pipeline.ask(lambda: self._drop(f"{rule_id}/{before}"))
+        if program is not None:
+            self._put(program, shadow=True)
+        return row
+
+    def tune(self, rule_id: str, scope: str, name: str, value: float, *, by: str) -> None:
+        """Set an input of a rule for a person or home. Raises `NotFound` or `Invalid`."""
+        row = self._store.rule(rule_id)
+        program = self.program(rule_id, row.active or self._store.versions(rule_id)[0].version)
+        given = program.rule.inputs.get(name)
+        if given is None:
+            raise NotFound(f"{rule_id} has no input {name}; it has {', '.join(program.rule.inputs) or 'none'}")
+        if given.range is not None and not given.range[0] <= value <= given.range[1]:
+            raise Invalid(f"{name} is {given.range[0]:g} to {given.range[1]:g}")
+        tuning = TuningRow(scope=scope, rule_id=rule_id, input=name, value=value, set_at=_now(), set_by=by)
+        self._store.tune(tuning)
+        self._pipeline.ask(lambda: self._registry.tune([tuning]))
+
+    def program(self, rule_id: str, version: str) -> Program:
+        """A version, compiled. Raises `NotFound` or `RuleBroken`."""
+        return self.compile(self._store.version(rule_id, version).text)
+
+    def compile(self, text: str) -> Program:
+        """A rule, compiled without running its tests. Raises `ModelInvalid`."""
+        return compile_rule(language.read(text, file="rule.yaml").rule, self._models)
+
+    def traces(self, rule_id: str, scope: str) -> list[Trace]:
+        """Of a rule that is on, the last evaluation of every outcome in a scope, newest first. Raises `NotFound`."""
+        found = self._pipeline.ask(lambda: self._buckets(rule_id, scope))
+        if found is None:
+            raise NotFound(f"{rule_id} is not on")
+        program, subject, buckets = found
+        traces = [_trace(program, subject, outcome, bucket) for outcome, bucket in buckets.items()]
+        return sorted(traces, key=lambda trace: trace.at, reverse=True)
+
+    def replayed(
+        self,
+        program: Program,
+        *,
+        since: Instant,
+        until: Instant,
+        scopes: Sequence[str] | None = None,
+        going_on: Callable[[int, int], bool] = lambda _done, _all: True,
+    ) -> Iterator[Replayed]:
+        """What a rule would have decided, scope by scope; `going_on(done, all)` is asked before each and may say no."""
+        subjects = [each for each in self._histories.scopes(program) if scopes is None or each.id in scopes]
+        for done, subject in enumerate(subjects):
+            if not going_on(done, len(subjects)):
+                return
+            past = self._histories.of(program, subject, since=since, until=until)
+            yield replay(program, subject, past, until=min(until, _now()))
+
+    def _put(self, program: Program, *, shadow: bool) -> None:
+        """Put a program on, knowing what it would know had it been on."""
+        fresh = Engine()
+        running = fresh.put(program, shadow=shadow)
+        seq, until = self._pipeline.place(), _now()
+        for subject in self._histories.scopes(program):
+            past = self._histories.of(program, subject, since=until - REMEMBERED, until=until)
+            if len(past):
+                state = replay(program, subject, past).state
+                running.resume(subject, state)
+        self._pipeline.ask(lambda: self._adopt(fresh, running, seq))
+
+    def _adopt(self, fresh: Engine, running: Running, seq: int) -> None:
+        self._pipeline.bring_up(fresh, seq)
+        self._engine.adopt(running)
+        self.begin(at=_now())
+        self._pipeline.save_last_snapshot()
+
+    def _drop(self, key: str) -> None:
+        self._engine.drop(key)
+        self._pipeline.save_last_snapshot()
+
+    def _take_up(self, rule_id: str, version: str, *, shadow: bool) -> None:
+        try:
+            self._engine.put(self.program(rule_id, version), shadow=shadow)
+        except HubError as error:
+            log.error("rule_left_out", rule=rule_id, version=version, reason=str(error).splitlines()[0])
+
+    def _buckets(self, rule_id: str, scope: str) -> tuple[Program, Subject, dict[Outcome, Bucket]] | None:
+        running = self._engine.running.get(rule_id)
+        if running is None:
+            return None
+        cell = running.cells.get(scope)
+        subject = self._registry.subject(running.kind, scope) or Subject(scope)
+        return running.program, subject, dict(cell.buckets) if cell is not None else {}
+
+    @property
+    def _models(self) -> dict[str, Model]:
+        return self._registry.models
+
+
+def _trace(program: Program, subject: Subject, outcome: Outcome, bucket: Bucket) -> Trace:
+    clauses = explain(Situation(program, subject, bucket.at), bucket.state, bucket.heard, bucket.at)
+    return Trace(outcome, bucket.at, bucket.times, clauses)
+
+
+def _version(written: Written, pack: str, by: str, models: dict[str, Model]) -> NewVersion:
+    program = compile_rule(written.rule, models)
+    return NewVersion(written.rule.id, program.version, written.text, pack, by)
+
+
+def _now() -> Instant:
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,80 @@
+"""Statements of the DuckDB store, run: with columns for their input, in transactions, and what their errors say."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import duckdb
+
+from devices.sample import Instant
+from hub.telemetry import sql
+from hub.telemetry.columns import Columns
+
+
+@contextlib.contextmanager
+def transaction(cursor: duckdb.DuckDBPyConnection) -> Iterator[duckdb.DuckDBPyConnection]:
+    """All of it or nothing."""
+    cursor.execute("begin")
+    try:
+        yield cursor
+        cursor.execute("commit")
+    except BaseException:
+        with contextlib.suppress(duckdb.Error):
+            cursor.execute("rollback")
+        raise
+
+
+def run(
+    cursor: duckdb.DuckDBPyConnection,
+    query: str,
+    incoming: Columns,  # noqa: ARG001  (DuckDB finds it by its name)
+    parameters: Any = None,
+) -> list[tuple[Any, ...]]:
+    """Run a query that reads from `incoming`: DuckDB scans local variables of that name, at half the price of a view."""
+    return cursor.execute(query, parameters).fetchall()
+
+
+def run_columns(
+    cursor: duckdb.DuckDBPyConnection,
+    query: str,
+    incoming: Columns,  # noqa: ARG001  (DuckDB finds it by its name)
+    parameters: Any = None,
+) -> Columns:
+    """The same, answered in columns."""
+    columns: Columns = cursor.execute(query, parameters).fetchnumpy()
+    return columns
+
+
+def insert_columns(cursor: duckdb.DuckDBPyConnection, columns: Columns) -> None:
+    """Insert samples."""
+    run(cursor, sql.INSERT_STATES if "state" in columns else sql.INSERT_NUMBERS, columns)
+
+
+def fold(cursor: duckdb.DuckDBPyConnection, *, rolled: int, upto: int) -> None:
+    """Take the samples behind `rolled`, up to `upto`, into the rollups."""
+    cursor.execute(sql.TAIL, {"rolled": rolled, "upto": upto})
+    cursor.execute(sql.MERGE_DAILY)
+    cursor.execute(sql.LATE_DAYS)
+    late, first, last = cursor.execute(sql.COUNT_LATE_DAYS).fetchall()[0]
+    if late:
+        since, until = _midnight(first - timedelta(days=2)), _midnight(last + timedelta(days=3))
+        cursor.execute(sql.REPAIR_INCREASE, {"since": since, "until": until, "upto": upto})
+    cursor.execute(sql.MERGE_LATEST)
+    cursor.execute("update progress set rolled = ?", [upto])
+
+
+def _midnight(day: date) -> Instant:
+    return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp() * 1000)
+
+
+def count(cursor: duckdb.DuckDBPyConnection) -> int:
+    """How many rows a statement changed."""
+    return int(cursor.fetchall()[0][0])
+
+
+def reason(error: Exception) -> str:
+    """The first line of DuckDB's message: the rest is a stack trace."""
+    return str(error).split("\n", 1)[0]
