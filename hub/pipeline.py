@@ -90,6 +90,10 @@ class Observer:
     def status_reported(self, entry: Entry, *, online: bool, at: Instant) -> None:
         """A device said whether it is there."""
 
+    def may_be_online(self, entry: Entry) -> bool:  # noqa: ARG002
+        """Whether a device that says it is there may be: what it said last can arrive after it has gone."""
+        return True
+
 
 class Pipeline:
     """Takes batches from the inbox until it is stopped."""
@@ -309,7 +313,7 @@ class Pipeline:
                 intake.events = True
             case Result():
                 intake.results.append(read)
-            case bool():
+            case bool() if not read or self.observer.may_be_online(entry):
                 intake.statuses.append((entry, read, message.received_at))
             case Reject():
                 intake.refusals.append(_refusal(message, entry, read))

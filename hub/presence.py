@@ -61,6 +61,9 @@ class Presence(Observer):
             self.on_return(entry.id, at, False)
         self._audience.status_reported(entry, online=online, at=at)
 
+    def may_be_online(self, entry: Entry) -> bool:
+        return not self._embedded or entry.id in self._connected
+
     def _note(self, device: str, connected: bool) -> None:
         """Keep the twin in line, and say so if that is news."""
         entry, twin = self._registry.entries.get(device), self._registry.twins.get(device)
