@@ -294,7 +294,8 @@ def _decide(
     if program.moment:
         key += f"|{_name(view.change)}"
     clauses = _clauses(program, view)
-    known = _known(program, subject, view, clauses)
+    lasted = view.at - state.fired_at + state.fired_held if level == CLEAR else None
+    known = _known(situation, view, clauses, lasted=lasted)
     return Decision(
         id=sha256(key.encode()).hexdigest()[:32],
         rule=program.id,
@@ -341,8 +342,11 @@ def _clauses(program: Program, view: View) -> list[Clause]:
     return list(clauses.values())
 
 
-def _known(program: Program, subject: Subject, view: View, clauses: list[Clause]) -> dict[str, dict[str, Any]]:
-    """What words can be filled with, by language."""
+def _known(
+    situation: Situation, view: View, clauses: list[Clause], *, lasted: Instant | None
+) -> dict[str, dict[str, Any]]:
+    """What words can be filled with, by language; `lasted` is how long an episode that is over went on."""
+    program, subject = situation.program, situation.subject
     main = next((clause for clause in clauses if clause.value is not None), clauses[0] if clauses else None)
     values: dict[str, Any] = {clause.name: clause.value for clause in clauses}
     for name in program.rule.inputs:
@@ -351,7 +355,12 @@ def _known(program: Program, subject: Subject, view: View, clauses: list[Clause]
         values |= view.change.data
     if main is not None:
         values |= {"value": main.value, "limit": main.limit}
-    held = program.root.held(view.slots, view.at) if isinstance(program.root, Held) else (main.held if main else None)
+    if lasted is not None:
+        held: Instant | None = lasted
+    elif isinstance(program.root, Held):
+        held = program.root.held(view.slots, view.at)
+    else:
+        held = main.held if main else None
     return {
         language: values | {"held": None if held is None else duration(held, language)}
         for language in program.rule.because.model_dump()
