@@ -42,10 +42,11 @@ class Test(NamedTuple):
         clear = limit if self.clear is None else view.number(self.clear)
         if limit is None or clear is None:
             return None
+        lingers = before is True and self.clear is not None
         if self.above is not None:
-            return value > limit or (before is True and value >= clear)
+            return value > limit or (lingers and value >= clear)
         if self.below is not None:
-            return value < limit or (before is True and value <= clear)
+            return value < limit or (lingers and value <= clear)
         return value == limit
 
     def band(self, truth: Truth, value: Value, view: View) -> Band | None:

@@ -233,7 +233,7 @@ class Rule(Part):
     @property
     def ladder(self) -> list[Rung]:
         """What to do, by how long it has been firing."""
-        return self.escalate or [Rung(after=0, level=LEVEL, then=self.then or [])]
+        return self.escalate or [Rung.model_construct(after=0, level=LEVEL, then=self.then or [])]
 
     def actions(self) -> Iterator[tuple[tuple[str | int, ...], Action]]:
         """Every action, with the path to it."""

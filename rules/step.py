@@ -24,7 +24,7 @@ from rules.logic import Held
 from rules.program import Program
 from rules.subject import Origin, Subject
 from rules.view import Change, Clause, View
-from rules.words import duration, fill
+from rules.words import Text, duration, fill
 
 STEPS_LIMIT = 10_000
 """How many times the clock alone may move one scope on between two changes; what is older is left out."""
@@ -294,6 +294,8 @@ def _decide(
     if program.moment:
         key += f"|{_name(view.change)}"
     clauses = _clauses(program, view)
+    lasted = view.at - state.fired_at + state.fired_held if level == CLEAR else None
+    known = _known(situation, view, clauses, lasted=lasted)
     return Decision(
         id=sha256(key.encode()).hexdigest()[:32],
         rule=program.id,
@@ -304,9 +306,9 @@ def _decide(
         level=level,
         observed_at=view.at,
         decided_at=now,
-        because=_because(program, subject, view, clauses),
+        because=_said(program.rule.because, known),
         clauses=tuple(clauses),
-        actions=[_action(action) for action in actions],
+        actions=[_action(action, known) for action in actions],
     )
 
 
@@ -321,10 +323,11 @@ def _name(change: Change | None) -> str:
             return ""
 
 
-def _action(action: Action) -> dict[str, Any]:
+def _action(action: Action, known: dict[str, dict[str, Any]]) -> dict[str, Any]:
     asked = action.asked
     assert asked is not None
-    return {"kind": action.kind} | asked.model_dump(mode="json", exclude_none=True)
+    written: dict[str, Any] = {"kind": action.kind} | asked.model_dump(mode="json", exclude_none=True)
+    return written if action.notify is None else written | {"text": _said(action.notify.text, known)}
 
 
 def _clauses(program: Program, view: View) -> list[Clause]:
@@ -340,8 +343,11 @@ def _clauses(program: Program, view: View) -> list[Clause]:
     return list(clauses.values())
 
 
-def _because(program: Program, subject: Subject, view: View, clauses: list[Clause]) -> dict[str, str]:
-    """The reason, in the words of the rule."""
+def _known(
+    situation: Situation, view: View, clauses: list[Clause], *, lasted: Instant | None
+) -> dict[str, dict[str, Any]]:
+    """What words can be filled with, by language; `lasted` is how long an episode that is over went on."""
+    program, subject = situation.program, situation.subject
     main = next((clause for clause in clauses if clause.value is not None), clauses[0] if clauses else None)
     values: dict[str, Any] = {clause.name: clause.value for clause in clauses}
     for name in program.rule.inputs:
@@ -350,12 +356,21 @@ def _because(program: Program, subject: Subject, view: View, clauses: list[Claus
         values |= view.change.data
     if main is not None:
         values |= {"value": main.value, "limit": main.limit}
-    held = program.root.held(view.slots, view.at) if isinstance(program.root, Held) else (main.held if main else None)
-    said = {}
-    for language, words in program.rule.because.model_dump().items():
-        known = values | {"held": None if held is None else duration(held, language)}
-        said[language] = fill(words, known)
-    return said
+    if lasted is not None:
+        held: Instant | None = lasted
+    elif isinstance(program.root, Held):
+        held = program.root.held(view.slots, view.at)
+    else:
+        held = main.held if main else None
+    return {
+        language: values | {"held": None if held is None else duration(held, language)}
+        for language in program.rule.because.model_dump()
+    }
+
+
+def _said(text: Text, known: dict[str, dict[str, Any]]) -> dict[str, str]:
+    """Words, filled."""
+    return {language: fill(words, known[language]) for language, words in text.model_dump().items()}
 
 
 def _observed_at(heard: Heard) -> Instant:

@@ -251,7 +251,7 @@ class _Checker:
             for number, given in enumerate(case.given):
                 path: Path = ("tests", place, "given", number)
                 for name, value in given.values.items():
-                    metric = self._metric(name, None)
+                    metric = self._metric(name, given.of)
                     if metric is None:
                         yield (*path, name), f"no device model has the metric {name!r}"
                     elif (refusal := metric.prepare(value)[1]) is not None:

@@ -57,7 +57,7 @@ def _said(value: Any, form: str) -> str:
     if value is None:
         return UNKNOWN
     if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return format(value, form or "g")
+        return format(value, form or ".12g")
     return str(value)
 
 
