@@ -11,7 +11,6 @@ from devices.sample import MINUTE, Event, Instant
 from hub.registry import Entry, Registry
 from rules.decision import Decision
 from rules.engine import published
-from rules.words import fill
 
 COMMAND_LIFE: Instant = MINUTE
 """How long a command that a rule decided may take to arrive before it is no use any more."""
@@ -136,10 +135,9 @@ def _deliveries(decision: Decision, number: int, action: dict[str, Any], registr
         }
         yield Delivery(id_, decision.id, "service", action["name"], told | {"body": action.get("body", {})})
         return
-    values = {clause.name: clause.value for clause in decision.clauses}
-    text = {language: fill(words, values) for language, words in action["text"].items()}
+    told = {"text": action["text"], "level": decision.level}
     for person in _audience(decision, registry):
-        yield Delivery(f"{id_}-{person}"[:64], decision.id, "notify", person, {"text": text, "level": decision.level})
+        yield Delivery(f"{id_}-{person}"[:64], decision.id, "notify", person, told)
 
 
 def _audience(decision: Decision, registry: Registry) -> tuple[str, ...]:

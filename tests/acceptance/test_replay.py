@@ -95,7 +95,7 @@ def test_a_real_run_is_found_again_to_the_digit_and_the_guard_heeds_the_wearers_
         if fires:
             assert levels[:2] == ["notice", "warning"]
             limit = 208 - 0.7 * (2015 - born)
-            assert decisions[-1]["clause"]["above"] == pytest.approx(limit)
+            assert decisions[-1]["clauses"][0]["limit"] == pytest.approx(limit)
             commands = ok(own.get(f"/v1/devices/{wearer}-watch/commands"))["items"]
             assert {"vibrate", "stop_alarm"} <= {command["type"] for command in commands}
 

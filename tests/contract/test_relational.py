@@ -21,7 +21,8 @@ from hub.store.engine import open_engine
 from hub.store.fleet import CLIENT_IDS_KEPT, Fleet
 from hub.store.ledger import Ledger, Turn
 from hub.store.tables import QuarantineRow
-from rules.decision import Clause, Decision
+from rules.decision import Decision
+from rules.view import Clause
 
 NOW = 1_795_332_706_496
 PASSWORD = "correct horse battery"
@@ -76,13 +77,14 @@ def _decision(id_="d1", *, scope="minji", at=NOW):
         id=id_,
         rule="ease-off",
         version="v1",
+        kind="person",
         scope=scope,
         source="watch1",
         level="notice",
         observed_at=at,
         decided_at=at + 5,
         because={"en": "so", "ko": "그래서"},
-        clause=Clause("heart_rate", 190.0, 175.8, 170.8, 10_000),
+        clauses=(Clause("heart_rate", True, 190.0, 175.8, 10_000),),
         actions=[],
     )
 
@@ -354,7 +356,7 @@ def test_decisions_are_read_newest_first_by_scope_and_page(ledger):
     assert told == ["d4", "d3", "d2", "d1", "d0"]
     row = ledger.decisions(["joon"], limit=1)[0]
     assert row.because == {"en": "so", "ko": "그래서"}
-    assert row.clause["held"] == 10_000
+    assert row.clauses[0]["held"] == 10_000
 
 
 def test_a_command_goes_its_way(ledger, watch):
