@@ -41,8 +41,12 @@ def _day_of(quarter: int, zone: str) -> Day:
 
 def week_of(at: Instant, zone: str) -> Day:
     """The week an instant is in, from Monday on; `date` is its Monday."""
-    monday = day_of(at, zone).date
-    monday -= timedelta(days=monday.weekday())
+    return _week_of(day_of(at, zone).date, zone)
+
+
+@lru_cache(maxsize=1024)
+def _week_of(day: date, zone: str) -> Day:
+    monday = day - timedelta(days=day.weekday())
     return Day(monday, _midnight(monday, zone), _midnight(monday + timedelta(days=7), zone))
 
 
@@ -62,10 +66,14 @@ def next_clock(clock: time, after: Instant, zone: str) -> Instant:
     """The next time the wall clock shows `clock`, later than `after`."""
     today = day_of(after, zone).date
     for days in range(3):
-        shown = datetime.combine(today + timedelta(days=days), clock, tzinfo=ZoneInfo(zone))
-        if (at := int(shown.timestamp() * 1000)) > after:
+        if (at := _shown(today + timedelta(days=days), clock, zone)) > after:
             return at
     raise AssertionError("a wall clock shows every time within two days")
+
+
+@lru_cache(maxsize=8192)
+def _shown(day: date, clock: time, zone: str) -> Instant:
+    return int(datetime.combine(day, clock, tzinfo=ZoneInfo(zone)).timestamp() * 1000)
 
 
 def dates_ahead(at: Instant, zone: str, count: int) -> list[str]:

@@ -15,13 +15,15 @@ import msgspec
 
 from devices.sample import Event, Instant, Sample
 from rules.decision import Decision
-from rules.moments import Crossing
 from rules.program import NEVER, RESTLESS, Program
+from rules.signal import Signal
 from rules.signals import Level
-from rules.step import Heard, Outcome, Situation, State, Stepped, beginning, calm_until, due, pass_time, step
+from rules.step import Heard, Outcome, Situation, State, Stepped, beginning, horizon, pass_time, step
 from rules.subject import Origin, Subject
 from rules.view import TraitSet, View
 
+PASSED_LIMIT = 1_024
+"""Samples that changed nothing but count are kept this long before they are taken in."""
 DEPTH_LIMIT = 5
 """How many rules may set each other off, one after the other, by one change; then the loop is cut."""
 MADE_BY_RULE = "rule:"
@@ -70,11 +72,14 @@ class Bucket(NamedTuple):
 class _Calm:
     """Of one metric: the values that change nothing, and the last that came."""
 
-    __slots__ = ("gap", "high", "low", "seen", "value")
+    __slots__ = ("at", "counts", "gap", "high", "low", "seen", "value", "values")
 
-    def __init__(self) -> None:
+    def __init__(self, *, counts: bool) -> None:
         self.low, self.high, self.gap = RESTLESS
         self.seen: Instant = 0
+        self.counts = counts
+        self.at: list[Instant] = []
+        self.values: list[float] = []
         self.value = 0.0
 
 
@@ -88,9 +93,23 @@ class Cell:
         self.clock = state.clock
         self.until: Instant = 0
         self.due: Instant | None = None
-        self.calm = {metric: _Calm() for metric in program.quick}
+        self.calm = {
+            metric: _Calm(counts=any(signal.counts for signal in signals)) for metric, signals in program.quick.items()
+        }
         self.buckets: dict[Outcome, Bucket] = {}
         self.around: Around | None = None
+
+    def keep(self, program: Program) -> None:
+        """Take in what came since the last step."""
+        self.state = self.current(program)
+        self.forget_passed()
+
+    def forget_passed(self) -> None:
+        """What came since the last step is in the state now."""
+        for calm in self.calm.values():
+            if calm.counts:
+                calm.at.clear()
+                calm.values.clear()
 
     def current(self, program: Program) -> State:
         """The state, with what came since the last step taken in."""
@@ -100,12 +119,16 @@ class Cell:
         slots = list(state.slots)
         for metric, calm in self.calm.items():
             for signal in program.quick[metric]:
-                _refresh(signal, slots, calm)
+                _refresh(signal, slots, calm, self.subject.zone)
         return msgspec.structs.replace(state, clock=self.clock, newest=self.clock, slots=tuple(slots))
 
 
-def _refresh(signal: Level | Crossing, slots: list[Any], calm: _Calm) -> None:
-    """Let a condition remember the last value that changed nothing."""
+def _refresh(signal: Signal, slots: list[Any], calm: _Calm, zone: str) -> None:
+    """Let a condition remember the last value that changed nothing, or all of them where they count."""
+    if signal.counts:
+        if calm.values:
+            slots[signal.slot] = signal.absorb(slots[signal.slot], calm.at, calm.values, zone)
+        return
     if not slots[signal.slot] or not calm.seen:
         return
     (reading,) = slots[signal.slot]
@@ -212,6 +235,11 @@ class Engine:
                 ):
                     cell.clock = calm.seen = at
                     calm.value = value  # type: ignore[assignment]
+                    if calm.counts:
+                        calm.at.append(at)
+                        calm.values.append(value)  # type: ignore[arg-type]
+                        if len(calm.values) >= PASSED_LIMIT:
+                            cell.keep(running.program)
                 elif around is not None:
                     cell.around = around
                     decisions += self._step(running, cell, Heard(change, around.origin), now, depth=0)
@@ -245,7 +273,7 @@ class Engine:
 
     def resume(self, running: Running, cell: Cell) -> None:
         """Go on with a cell that was kept; nothing is passed over before its scope is known again."""
-        cell.due = due(Situation(running.program, cell.subject, 0), cell.state)
+        cell.due = horizon(Situation(running.program, cell.subject, 0), cell.state).due
         if cell.due is not None:
             heapq.heappush(self._timers, (cell.due, running.key, cell.subject.id))
 
@@ -316,6 +344,7 @@ class Engine:
     ) -> list[Decision]:
         """Keep what a step came to, and let what it decided set off others."""
         cell.state, cell.clock = stepped.state, stepped.state.clock
+        cell.forget_passed()
         for at, outcome in stepped.outcomes:
             known = cell.buckets.get(outcome)
             cell.buckets[outcome] = Bucket(at, known.times + 1 if known else 1, before, heard)
@@ -348,14 +377,13 @@ class Engine:
     def _schedule(self, running: Running, cell: Cell) -> None:
         """Note until when nothing happens by itself, and which values would change nothing."""
         program, state = running.program, cell.state
-        situation = Situation(program, cell.subject, 0)
-        cell.due = due(situation, state)
-        if cell.due is not None:
-            heapq.heappush(self._timers, (cell.due, running.key, cell.subject.id))
+        ahead = horizon(Situation(program, cell.subject, 0), state)
+        if ahead.due is not None and ahead.due != cell.due:
+            heapq.heappush(self._timers, (ahead.due, running.key, cell.subject.id))
+        cell.due = ahead.due
         if not cell.calm or program.lateness:
             return
-        until = calm_until(situation, state)
-        cell.until = NEVER if until is None else until
+        cell.until = NEVER if ahead.calm_until is None else ahead.calm_until
         view = View(list(state.slots), state.clock, subject=cell.subject, resolve=program.number)
         found = program.calm(view)
         for metric, calm in cell.calm.items():

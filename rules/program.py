@@ -25,6 +25,7 @@ from rules.windows import Amount, Days
 LATENESS: Instant = 2_000
 """How long a rule that listens to several things waits for what is still on its way, unless it says otherwise."""
 ZONE_EVENTS = frozenset({"zone.entered", "zone.left", "tapped"})
+_BOTH: frozenset[bool] = frozenset({True, False})
 _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
@@ -69,7 +70,12 @@ class Program:
     """Whether limits may change with the day, because they depend on somebody's age."""
     timed: bool
     """Whether a clock alone can make it fire."""
-    quick: Mapping[str, tuple[Level | Crossing, ...]] = field(default_factory=dict)
+    clocks: tuple[Signal, ...] = ()
+    """The conditions that may change by themselves."""
+    takers: tuple[Signal, ...] = ()
+    """The conditions that take in what happens before any is asked."""
+    held: tuple[Held, ...] = ()
+    quick: Mapping[str, tuple[Signal, ...]] = field(default_factory=dict)
     """By metric, the conditions that can say which values change nothing; a metric that others look at too is not here."""
     timing: Mapping[str, tuple[Held, ...]] = field(default_factory=dict)
     """By metric, what times how long a condition about it has held, by its samples alone."""
@@ -90,12 +96,12 @@ class Program:
 
     def due(self, slots: Sequence[Any], after: Instant, zone: str) -> Instant | None:
         """When, later than `after`, a condition may change by itself."""
-        times = [at for signal in self.signals if (at := signal.due(slots, after, zone)) is not None]
+        times = [at for signal in self.clocks if (at := signal.due(slots, after, zone)) is not None]
         return min(times, default=None)
 
     def ripe(self, slots: Sequence[Any], after: Instant) -> Instant | None:
         """From when, later than `after`, a sample would find a condition to have held long enough."""
-        times = [signal.ripe(slots) for signal in self.signals if isinstance(signal, Held)]
+        times = [signal.ripe(slots) for signal in self.held]
         return min((at for at in times if at is not None and at > after), default=None)
 
     def calm(self, view: View) -> dict[str, Calm]:
@@ -142,6 +148,9 @@ def compile_rule(rule: Rule, models: Mapping[str, Model]) -> Program:
         when_clear=tuple(rule.clear.then) if rule.clear else None,
         dated=any(isinstance(each.default, str) for each in rule.inputs.values()),
         timed=any(isinstance(signal, (Timetable, Clockwork)) for signal in root.walk()),
+        clocks=tuple(signal for signal in root.walk() if type(signal).due is not Signal.due),
+        takers=tuple(signal for signal in root.walk() if type(signal).take is not Signal.take),
+        held=tuple(signal for signal in root.walk() if isinstance(signal, Held)),
         quick=_quick(root, compiler.metrics),
         timing=_timing(root),
     )
@@ -154,7 +163,7 @@ def _lateness(rule: Rule, compiler: _Compiler) -> Instant:
     return 0 if alone else LATENESS
 
 
-def _quick(root: Signal, metrics: set[str]) -> dict[str, tuple[Level | Crossing, ...]]:
+def _quick(root: Signal, metrics: set[str]) -> dict[str, tuple[Signal, ...]]:
     """The metrics that only conditions with a band listen to."""
     listening: dict[str, list[Signal]] = {metric: [] for metric in metrics}
     for signal in root.walk():
@@ -162,9 +171,9 @@ def _quick(root: Signal, metrics: set[str]) -> dict[str, tuple[Level | Crossing,
             if (metric := getattr(signal, name, None)) in listening and not isinstance(signal, Trait):
                 listening[metric].append(signal)
     return {
-        metric: tuple(signal for signal in signals if isinstance(signal, (Level, Crossing)))
+        metric: tuple(signals)
         for metric, signals in listening.items()
-        if all(isinstance(signal, (Level, Crossing)) and not signal.apart for signal in signals)
+        if all(type(signal).band is not Signal.band and not getattr(signal, "apart", False) for signal in signals)
     }
 
 
@@ -183,18 +192,20 @@ class _Compiler:
 
     def __init__(self, rule: Rule, models: Mapping[str, Model]) -> None:
         self._models = models
+        self._strikes = c.is_moment(rule.when)
         self._apart = rule.scope.each in ("home", "place")
         self._slots = 0
         self.metrics: set[str] = set()
         self.events: set[str] = set()
         self.traits: set[str] = set()
 
-    def compile(self, written: Any, *, wrapped: bool) -> Signal:
-        """A condition, held for as long as it says."""
+    def compile(self, written: Any, *, wrapped: bool, wakes: frozenset[bool] = _BOTH) -> Signal:
+        """A condition, held for as long as it says; `wakes` are the truths whose going stale must be noticed at once."""
         gap = getattr(written, "on_gap", None)
         holds_for = getattr(written, "for_", None) if not isinstance(written, c.Absent) else None
         confirmed = gap is not None and (holds_for is not None or not wrapped)
-        signal = self._signal(written, stale_after=gap.longer_than if gap and not confirmed else None)
+        wakes = wakes if not self._strikes or holds_for is not None else frozenset()
+        signal = self._signal(written, stale_after=gap.longer_than if gap and not confirmed else None, wakes=wakes)
         if holds_for is None and not confirmed:
             return signal
         return self.hold(signal, holds_for or 0, gap)
@@ -204,10 +215,10 @@ class _Compiler:
         limit = gap.longer_than if gap else None
         return Held(self._slot(), inside, longer_than=longer_than, gap=limit, resets=bool(gap and gap.then == "reset"))
 
-    def _signal(self, written: Any, *, stale_after: Instant | None) -> Signal:
+    def _signal(self, written: Any, *, stale_after: Instant | None, wakes: frozenset[bool]) -> Signal:
         match written:
             case c.Threshold():
-                return self._threshold(written, stale_after)
+                return self._threshold(written, stale_after, wakes)
             case c.Counted():
                 return self._counted(written)
             case c.Daily():
@@ -226,7 +237,7 @@ class _Compiler:
                 self.traits.add(written.segment)
                 return Trait(self._slot(), name=written.segment, test=Test(texts=frozenset({"true"})))
             case c.Total():
-                inside = self.compile(written.total, wrapped=True)
+                inside = self.compile(written.total, wrapped=True, wakes=frozenset({True}))
                 return Total(self._slot(), inside, weekly=written.per == "week", longer_than=written.above)
             case c.AllOf() | c.AnyOf() | c.Not() | c.Count():
                 return self._joined(written)
@@ -273,7 +284,7 @@ class _Compiler:
             case _:
                 raise TypeError(f"{type(written).__name__} is no condition")
 
-    def _threshold(self, written: c.Threshold, stale_after: Instant | None) -> Signal:
+    def _threshold(self, written: c.Threshold, stale_after: Instant | None, wakes: frozenset[bool]) -> Signal:
         self.metrics.add(written.metric)
         if written.window is not None and written.agg is not None:
             metric = self._metric(written.metric)
@@ -297,6 +308,7 @@ class _Compiler:
             test=compile_bounds(written) if written.where is None else None,
             where=_where(written.where),
             stale_after=stale_after,
+            wakes=frozenset(wakes),
         )
 
     def _counted(self, written: c.Counted) -> Signal:

@@ -18,7 +18,7 @@ from devices.sample import Event, Instant, Sample
 from rules.decision import Decision
 from rules.engine import MADE_BY_RULE, Cell
 from rules.program import NEVER, RESTLESS, Program
-from rules.step import Heard, Situation, State, beginning, calm_until, pass_time, step
+from rules.step import Heard, Situation, State, beginning, horizon, pass_time, step
 from rules.subject import Origin, Subject
 from rules.view import View
 
@@ -158,16 +158,20 @@ class _Runner:
             calm = self._cell.calm.get(name)
             if calm is None:
                 continue
-            rows = np.flatnonzero(past.metric[row:end] == place) if len(past.metrics) > 1 else (end - row - 1,)
+            rows = np.flatnonzero(past.metric[row:end] == place)
             if len(rows):
                 last = row + int(rows[-1])
                 calm.seen, calm.value = int(past.at[last]), float(past.value[last])
+                if calm.counts:
+                    calm.at += past.at[row + rows].tolist()
+                    calm.values += past.value[row + rows].tolist()
 
     def _step(self, heard: Heard) -> list[Decision]:
         cell, program = self._cell, self._program
         situation = Situation(program, self._subject, heard.at)
         stepped = step(situation, cell.current(program), heard)
         cell.state, cell.clock = stepped.state, stepped.state.clock
+        cell.forget_passed()
         self.steps += 1
         if not program.lateness:
             self._look_ahead(situation)
@@ -175,7 +179,7 @@ class _Runner:
 
     def _look_ahead(self, situation: Situation) -> None:
         cell, program, state = self._cell, self._program, self._cell.state
-        until = calm_until(situation, state)
+        until = horizon(situation, state).calm_until
         cell.until = NEVER if until is None else until
         view = View(list(state.slots), state.clock, subject=self._subject, resolve=program.number)
         found = program.calm(view)

@@ -18,6 +18,10 @@ class Signal:
 
     start: Any = None
     """What it remembers at first."""
+    counts = False
+    """Whether every sample counts, those in its band too."""
+    rising = False
+    """Whether its band is for values that only rise."""
     remembers: Any = type(None)
     """The type of what it remembers, for reading it back."""
 
@@ -39,6 +43,10 @@ class Signal:
     def due(self, slots: Sequence[Any], after: Instant, zone: str) -> Instant | None:
         """When, later than `after`, its truth may change without anything happening; `None` if it cannot."""
         return None
+
+    def absorb(self, memory: Any, at: Sequence[Instant], values: Sequence[float], zone: str) -> Any:
+        """What it remembers after samples that its band let pass, of a metric of which every one counts."""
+        return memory
 
     def clause(self, view: View, truth: Truth) -> Clause | None:
         """How it stands, for those who ask why."""

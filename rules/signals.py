@@ -25,7 +25,7 @@ class Reading(NamedTuple):
 
 
 class Level(Signal):
-    """A metric held against a limit, or an expression about it."""
+    """A metric held against a limit, or an expression about it; `wakes` are the truths whose going stale matters."""
 
     start: tuple[Reading, ...] = ()
     remembers = tuple[Reading, ...]
@@ -41,10 +41,11 @@ class Level(Signal):
         test: Test | None,
         where: Where | None,
         stale_after: Instant | None,
+        wakes: frozenset[Truth] = frozenset({True, False}),
     ) -> None:
         super().__init__(slot)
         self.metric, self.of, self.apart, self.across_all = metric, of, apart, across_all
-        self.test, self.where, self.stale_after = test, where, stale_after
+        self.test, self.where, self.stale_after, self.wakes = test, where, stale_after, wakes
         self._dated = where is not None and "days" in where.names
 
     def take(self, view: View) -> None:
@@ -72,7 +73,7 @@ class Level(Signal):
     def due(self, slots: Sequence[Any], after: Instant, zone: str) -> Instant | None:
         times = []
         if self.stale_after is not None:
-            times = [each.at + self.stale_after + 1 for each in slots[self.slot]]
+            times = [each.at + self.stale_after + 1 for each in slots[self.slot] if each.truth in self.wakes]
         if self._dated and slots[self.slot]:
             times.append(calendar.day_of(after, zone).end)
         return min((at for at in times if at > after), default=None)

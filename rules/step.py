@@ -122,13 +122,6 @@ def pass_time(situation: Situation, state: State, until: Instant) -> Stepped:
     return Stepped(waited.state, released.decisions + waited.decisions, released.outcomes + waited.outcomes)
 
 
-def due(situation: Situation, state: State) -> Instant | None:
-    """Up to when time must have passed for something to be decided though nothing happens; `None` if there is nothing."""
-    times = [_due(situation, state), state.waiting[0].at if state.waiting else None]
-    known = [at for at in times if at is not None]
-    return min(known) + situation.program.lateness if known else None
-
-
 def explain(situation: Situation, state: State, heard: Heard | None, at: Instant) -> list[Clause]:
     """How every condition stood when `state` met a change, for those who ask why."""
     view = _view(situation, state, at, heard)
@@ -136,15 +129,29 @@ def explain(situation: Situation, state: State, heard: Heard | None, at: Instant
     return _clauses(situation.program, view)
 
 
-def calm_until(situation: Situation, state: State) -> Instant | None:
-    """Before when, while samples keep coming and no condition changes, nothing is decided; `None` if never."""
-    program = situation.program
-    times = [_due(situation, state), program.ripe(state.slots, state.clock), _next_rung(program, state, ripe=True)]
+class Horizon(NamedTuple):
+    """`due`: up to when time must have passed for something to be decided though nothing happens. `calm_until`: before when,
+    while samples keep coming and no condition changes, nothing is decided. `None` is never."""
+
+    due: Instant | None
+    calm_until: Instant | None
+
+
+def horizon(situation: Situation, state: State) -> Horizon:
+    """What lies ahead of a state."""
+    program, lateness = situation.program, situation.program.lateness
+    due_at = _due(situation, state)
+    waiting = [state.waiting[0].at] if state.waiting else []
+    known = [*([due_at] if due_at is not None else []), *waiting]
+    if not program.quick or lateness:
+        return Horizon(min(known) + lateness if known else None, None)
+    times = [due_at, program.ripe(state.slots, state.clock), _next_rung(program, state, ripe=True)]
     if state.phase is Phase.PENDING:
         times.append(state.quiet_until)
     if program.dated:
         times.append((state.clock // DAY + 1) * DAY)
-    return min((at for at in times if at is not None and at > state.clock), default=None)
+    until = min((at for at in times if at is not None and at > state.clock), default=None)
+    return Horizon(min(known) if known else None, until)
 
 
 def _release(situation: Situation, state: State, until: Instant) -> Stepped:
@@ -226,7 +233,7 @@ def _view(situation: Situation, state: State, at: Instant, heard: Heard | None) 
     program, subject = situation.program, situation.subject
     change, origin = heard or (None, None)
     view = View(list(state.slots), at, subject=subject, resolve=program.number, change=change, origin=origin)
-    for signal in program.signals:
+    for signal in program.takers:
         signal.take(view)
     return view
 

@@ -13,7 +13,7 @@ import msgspec
 
 from devices.sample import MINUTE, Instant
 from rules import calendar
-from rules.bounds import Test
+from rules.bounds import Band, Test
 from rules.conditions import Term
 from rules.signal import Signal
 from rules.view import Clause, Truth, View
@@ -23,6 +23,7 @@ PANES = 60
 """A window slides in this many steps, so that what it remembers is bounded, however many samples there are."""
 BINS = 128
 DAYS_KEPT = 15
+ANY: Band = (-math.inf, math.inf)
 LATEST_DAYS, EARLIER_DAYS, EARLIER_NEEDED = 3, 10, 4
 
 
@@ -176,6 +177,7 @@ class DayValue(msgspec.Struct, frozen=True, array_like=True, gc=False):
 class Days(Signal):
     """What a metric came to day by day: rising, falling, drifting, or against a limit. Only complete days count."""
 
+    counts = True
     start: tuple[DayValue, ...] = ()
     remembers = tuple[DayValue, ...]
 
@@ -228,6 +230,30 @@ class Days(Signal):
         value = _drift(known) if self.drifts_by is not None else known[max(known)] if known else None
         limit = self.rises or self.falls or (view.number(self.drifts_by) if self.drifts_by else None)
         return Clause(self.metric, truth, value, self.test.shown(view) if self.test else limit)
+
+    def band(self, view: View) -> Band | None:
+        """Of a day that goes on nothing is told yet, so until it ends every value is as good as any other."""
+        days = view.slots[self.slot]
+        today = days and days[-1].ordinal == self._ordinal(view.at, view.subject.zone)
+        return ANY if today and self.agg != "first_at" else None
+
+    def absorb(self, memory: Any, at: Sequence[Instant], values: Sequence[float], zone: str) -> Any:
+        day: DayValue = memory[-1]
+        bins = dict(day.bins)
+        if self.agg == "low":
+            for value in values:
+                place = _bin(value, self.range)
+                bins[place] = bins.get(place, 0) + 1
+        grown = msgspec.structs.replace(
+            day,
+            count=day.count + len(values),
+            total=math.fsum((day.total, *values)),
+            low=min(day.low, *values),
+            high=max(day.high, *values),
+            last=values[-1],
+            bins=tuple(sorted(bins.items())),
+        )
+        return (*memory[:-1], grown)
 
     def _ordinal(self, at: Instant, zone: str) -> int:
         """Days are calendar days, except that for the time something began they go from noon to noon."""
@@ -304,12 +330,16 @@ def _drift(known: dict[int, float]) -> float | None:
     return fmean(latest) - fmean(earlier)
 
 
+def _bin(value: float, range_: tuple[float, float]) -> int:
+    low, high = range_
+    return min(BINS - 1, max(0, int((value - low) / (high - low) * BINS)))
+
+
 def _binned(
     bins: tuple[tuple[int, int], ...], value: float, range_: tuple[float, float]
 ) -> tuple[tuple[int, int], ...]:
-    low, high = range_
-    place = min(BINS - 1, max(0, int((value - low) / (high - low) * BINS)))
     counts = dict(bins)
+    place = _bin(value, range_)
     counts[place] = counts.get(place, 0) + 1
     return tuple(sorted(counts.items()))
 
