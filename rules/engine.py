@@ -18,7 +18,7 @@ from rules.decision import Decision
 from rules.program import NEVER, RESTLESS, Program
 from rules.signal import Signal
 from rules.signals import Level
-from rules.step import Heard, Outcome, Situation, State, Stepped, beginning, horizon, pass_time, step
+from rules.step import UNTOLD, Heard, Outcome, Situation, State, Stepped, beginning, horizon, pass_time, step
 from rules.subject import Origin, Subject
 from rules.view import TraitSet, View
 
@@ -72,9 +72,10 @@ class Bucket(NamedTuple):
 class _Calm:
     """Of one metric: the values that change nothing, and the last that came."""
 
-    __slots__ = ("at", "counts", "gap", "high", "low", "seen", "value", "values")
+    __slots__ = ("at", "counts", "gap", "high", "low", "rising", "seen", "value", "values")
 
-    def __init__(self, *, counts: bool) -> None:
+    def __init__(self, *, counts: bool, rising: bool) -> None:
+        self.rising = rising
         self.low, self.high, self.gap = RESTLESS
         self.seen: Instant = 0
         self.counts = counts
@@ -82,22 +83,47 @@ class _Calm:
         self.values: list[float] = []
         self.value = 0.0
 
+    def let_pass(self, at: Instant, value: float) -> None:
+        """A value that changes nothing came."""
+        self.seen, self.value = at, value
+        if self.rising:
+            self.low = value
+        if self.counts:
+            self.at.append(at)
+            self.values.append(value)
+
 
 class Cell:
     """One rule in one scope."""
 
-    __slots__ = ("around", "buckets", "calm", "clock", "due", "state", "subject", "until")
+    __slots__ = ("around", "buckets", "calm", "clock", "due", "passed", "state", "subject", "until")
 
     def __init__(self, program: Program, state: State, subject: Subject) -> None:
         self.state, self.subject = state, subject
-        self.clock = state.clock
+        self.clock = max(state.clock, state.newest)
         self.until: Instant = 0
         self.due: Instant | None = None
         self.calm = {
-            metric: _Calm(counts=any(signal.counts for signal in signals)) for metric, signals in program.quick.items()
+            metric: _Calm(
+                counts=any(signal.counts for signal in signals), rising=any(signal.rising for signal in signals)
+            )
+            for metric, signals in program.quick.items()
         }
+        self.passed = False
         self.buckets: dict[Outcome, Bucket] = {}
         self.around: Around | None = None
+
+    def passes(self, change: Any) -> bool:
+        """Whether a change would change nothing."""
+        calm = self.calm.get(change.metric) if type(change) is Sample and type(change.value) is not str else None
+        if calm is None or change.observed_at >= self.until or change.observed_at - calm.seen > calm.gap:
+            return False
+        return bool(calm.low <= change.value <= calm.high)
+
+    def let_pass(self, sample: Any) -> None:
+        """A sample that changes nothing came."""
+        self.passed = True
+        self.calm[sample.metric].let_pass(sample.observed_at, sample.value)
 
     def keep(self, program: Program) -> None:
         """Take in what came since the last step."""
@@ -106,6 +132,7 @@ class Cell:
 
     def forget_passed(self) -> None:
         """What came since the last step is in the state now."""
+        self.passed = False
         for calm in self.calm.values():
             if calm.counts:
                 calm.at.clear()
@@ -114,13 +141,15 @@ class Cell:
     def current(self, program: Program) -> State:
         """The state, with what came since the last step taken in."""
         state = self.state
-        if self.clock <= state.clock:
+        if not self.passed and self.clock <= max(state.clock, state.newest):
             return state
         slots = list(state.slots)
         for metric, calm in self.calm.items():
             for signal in program.quick[metric]:
                 _refresh(signal, slots, calm, self.subject.zone)
-        return msgspec.structs.replace(state, clock=self.clock, newest=self.clock, slots=tuple(slots))
+        if program.lateness:
+            return msgspec.structs.replace(state, newest=self.clock, slots=tuple(slots), due=UNTOLD)
+        return msgspec.structs.replace(state, clock=self.clock, slots=tuple(slots), due=UNTOLD)
 
 
 def _refresh(signal: Signal, slots: list[Any], calm: _Calm, zone: str) -> None:
@@ -233,13 +262,10 @@ class Engine:
                     and calm.low <= value <= calm.high  # type: ignore[operator]
                     and at - calm.seen <= calm.gap
                 ):
-                    cell.clock = calm.seen = at
-                    calm.value = value  # type: ignore[assignment]
-                    if calm.counts:
-                        calm.at.append(at)
-                        calm.values.append(value)  # type: ignore[arg-type]
-                        if len(calm.values) >= PASSED_LIMIT:
-                            cell.keep(running.program)
+                    cell.clock = at
+                    calm.let_pass(at, value)  # type: ignore[arg-type]
+                    if len(calm.values) >= PASSED_LIMIT:
+                        cell.keep(running.program)
                 elif around is not None:
                     cell.around = around
                     decisions += self._step(running, cell, Heard(change, around.origin), now, depth=0)
@@ -298,7 +324,7 @@ class Engine:
         for running in self._by_metric[metric]:
             for subject in around.scopes(running.kind):
                 cell = running.cell(subject)
-                yield running, cell, None if running.program.lateness else cell.calm.get(metric)
+                yield running, cell, cell.calm.get(metric)
 
     def _hear(self, event: Event, around: Around | None, now: Instant, *, depth: int) -> list[Decision]:
         decisions: list[Decision] = []
@@ -343,7 +369,7 @@ class Engine:
         depth: int,
     ) -> list[Decision]:
         """Keep what a step came to, and let what it decided set off others."""
-        cell.state, cell.clock = stepped.state, stepped.state.clock
+        cell.state, cell.clock = stepped.state, max(stepped.state.clock, stepped.state.newest)
         cell.forget_passed()
         for at, outcome in stepped.outcomes:
             known = cell.buckets.get(outcome)
@@ -381,14 +407,35 @@ class Engine:
         if ahead.due is not None and ahead.due != cell.due:
             heapq.heappush(self._timers, (ahead.due, running.key, cell.subject.id))
         cell.due = ahead.due
-        if not cell.calm or program.lateness:
+        if not cell.calm:
             return
-        cell.until = NEVER if ahead.calm_until is None else ahead.calm_until
+        if state.waiting:
+            cell.until = 0
+            self._pass_waiting(running, cell)
+            return
+        self._look_ahead(running, cell, state, ahead.calm_until)
+
+    def _look_ahead(self, running: Running, cell: Cell, state: State, until: Instant | None) -> None:
+        """Note which values would change nothing, and until when."""
+        program = running.program
+        cell.until = NEVER if until is None else until
         view = View(list(state.slots), state.clock, subject=cell.subject, resolve=program.number)
         found = program.calm(view)
         for metric, calm in cell.calm.items():
             calm.low, calm.high, calm.gap = found.get(metric, RESTLESS)
             calm.seen = _seen(program, metric, state)
+
+    def _pass_waiting(self, running: Running, cell: Cell) -> None:
+        """Where none of the changes that wait would change anything, nobody has to wait for what may come before them."""
+        waiting = cell.state.waiting
+        rest = msgspec.structs.replace(cell.state, waiting=(), due=UNTOLD)
+        self._look_ahead(running, cell, rest, horizon(Situation(running.program, cell.subject, 0), rest).calm_until)
+        if all(cell.passes(heard.change) for heard in waiting):
+            cell.state = rest
+            for heard in waiting:
+                cell.let_pass(heard.change)
+        else:
+            cell.until = 0
 
 
 def _seen(program: Program, metric: str, state: State) -> Instant:

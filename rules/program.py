@@ -123,6 +123,9 @@ class Program:
             for signal in self.timing.get(metric, ())
             if signal.gap is not None and view.slots[signal.slot].since is not None
         ]
+        if self.lateness:
+            stale = (getattr(signal, "stale_after", None) for signal in self.quick[metric])
+            gaps += [each for each in stale if each is not None]
         return min(gaps, default=NEVER)
 
 

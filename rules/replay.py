@@ -7,7 +7,7 @@ the same bands and times by which the live engine passes over them, so a year is
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import msgspec
@@ -96,7 +96,7 @@ def history(
 
 def replay(program: Program, subject: Subject, past: History, *, until: Instant | None = None) -> Replayed:
     """What a program would have decided in one scope over its history, and by `until`, with nothing happening after."""
-    runner = _Runner(program, subject, past)
+    runner = _Runner(replace(program, lateness=0), subject, past)  # what is in order waits for nobody
     decisions = list(runner.run(until))
     return Replayed(subject.id, decisions, runner.state, len(past), runner.steps)
 
@@ -111,7 +111,9 @@ class _Runner:
         self._low = np.full(len(past.metrics) + 1, np.inf)
         self._high = np.full(len(past.metrics) + 1, -np.inf)
         self._gap = np.full(len(past.metrics) + 1, NEVER, dtype=np.int64)
-        self._pause = _pauses(past)
+        self._pause, self._falls = _pauses(past)
+        rising = [name in self._cell.calm and self._cell.calm[name].rising for name in past.metrics]
+        self._rising = np.array([*rising, False])
         self.steps = 0
 
     @property
@@ -146,6 +148,7 @@ class _Runner:
         metric, value = past.metric[part], past.value[part]
         changing = ~((value >= self._low[metric]) & (value <= self._high[metric]))
         changing |= past.at[part] >= self._cell.until
+        changing |= self._falls[part] & self._rising[metric]
         changing |= self._pause[part] > self._gap[metric]
         first = int(np.argmax(changing))
         return first if changing[first] else end - row
@@ -170,11 +173,10 @@ class _Runner:
         cell, program = self._cell, self._program
         situation = Situation(program, self._subject, heard.at)
         stepped = step(situation, cell.current(program), heard)
-        cell.state, cell.clock = stepped.state, stepped.state.clock
+        cell.state, cell.clock = stepped.state, max(stepped.state.clock, stepped.state.newest)
         cell.forget_passed()
         self.steps += 1
-        if not program.lateness:
-            self._look_ahead(situation)
+        self._look_ahead(situation)
         return stepped.decisions
 
     def _look_ahead(self, situation: Situation) -> None:
@@ -187,13 +189,14 @@ class _Runner:
             self._low[place], self._high[place], self._gap[place] = found.get(name, RESTLESS)
 
 
-def _pauses(past: History) -> NDArray[np.int64]:
-    """For every row, how long before it the last of the same metric was."""
-    pauses = np.zeros(len(past), dtype=np.int64)
+def _pauses(past: History) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """For every row, how long before it the last of the same metric was, and whether that was higher."""
+    pauses, falls = np.zeros(len(past), dtype=np.int64), np.zeros(len(past), dtype=np.bool_)
     for place in range(len(past.metrics)):
         rows = np.flatnonzero(past.metric == place)
         pauses[rows[1:]] = np.diff(past.at[rows])
-    return pauses
+        falls[rows[1:]] = np.diff(past.value[rows]) < 0
+    return pauses, falls
 
 
 class Difference(NamedTuple):

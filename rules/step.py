@@ -30,6 +30,9 @@ STEPS_LIMIT = 10_000
 """How many times the clock alone may move one scope on between two changes; what is older is left out."""
 
 
+UNTOLD: Instant = -1
+
+
 class Phase(StrEnum):
     """Where a rule stands in a scope."""
 
@@ -79,6 +82,8 @@ class State(msgspec.Struct, frozen=True, gc=False):
     rung: int = 0
     quiet_until: Instant = 0
     waiting: tuple[Heard, ...] = ()
+    due: Instant | None = UNTOLD
+    """When something is due, worked out once and kept; nothing that `step` depends on."""
 
 
 class Stepped(NamedTuple):
@@ -141,17 +146,17 @@ def horizon(situation: Situation, state: State) -> Horizon:
     """What lies ahead of a state."""
     program, lateness = situation.program, situation.program.lateness
     due_at = _due(situation, state)
-    waiting = [state.waiting[0].at] if state.waiting else []
-    known = [*([due_at] if due_at is not None else []), *waiting]
-    if not program.quick or lateness:
-        return Horizon(min(known) + lateness if known else None, None)
+    known = [each for each in (due_at, state.waiting[0].at if state.waiting else None) if each is not None]
+    passes = min(known) + lateness if known else None
+    if not program.quick or state.waiting:
+        return Horizon(passes, state.clock)
     times = [due_at, program.ripe(state.slots, state.clock), _next_rung(program, state, ripe=True)]
     if state.phase is Phase.PENDING:
         times.append(state.quiet_until)
     if program.dated:
         times.append((state.clock // DAY + 1) * DAY)
     until = min((at for at in times if at is not None and at > state.clock), default=None)
-    return Horizon(min(known) if known else None, until)
+    return Horizon(passes, until)
 
 
 def _release(situation: Situation, state: State, until: Instant) -> Stepped:
@@ -195,6 +200,14 @@ def _wait(situation: Situation, state: State, until: Instant, *, including: bool
 
 def _due(situation: Situation, state: State) -> Instant | None:
     """When a condition may change by itself, a cooldown ends, or the next step of the ladder comes."""
+    if state.due != UNTOLD:
+        return state.due
+    found = _find_due(situation, state)
+    msgspec.structs.force_setattr(state, "due", found)
+    return found
+
+
+def _find_due(situation: Situation, state: State) -> Instant | None:
     program = situation.program
     times = [program.due(state.slots, state.clock, situation.subject.zone), _next_rung(program, state)]
     if state.phase is Phase.PENDING and not _confirmed(program):
@@ -344,7 +357,7 @@ def _clauses(program: Program, view: View) -> list[Clause]:
         if isinstance(signal, Held):
             inside = clauses.get(signal.inside[0].slot)
             if inside is not None and inside.held is None:
-                clauses[signal.inside[0].slot] = _replace(inside, held=signal.held(view.slots, view.at))
+                clauses[signal.inside[0].slot] = msgspec.structs.replace(inside, held=signal.held(view.slots, view.at))
         elif (clause := signal.clause(view, view.truths.get(signal.slot))) is not None:
             clauses[signal.slot] = clause
     return list(clauses.values())
@@ -384,4 +397,5 @@ def _observed_at(heard: Heard) -> Instant:
     return heard.at
 
 
-_replace = msgspec.structs.replace
+def _replace(state: State, **changed: Any) -> State:
+    return msgspec.structs.replace(state, due=UNTOLD, **changed)

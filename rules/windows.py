@@ -46,8 +46,8 @@ class Pane(msgspec.Struct, frozen=True, array_like=True, gc=False):
 class Amount(Signal):
     """What a metric came to over a window, or how many times an event happened, held against a limit."""
 
-    start: tuple[tuple[Pane, ...], Truth] = ((), None)
-    remembers = tuple[tuple[Pane, ...], Truth]
+    start: tuple[tuple[Pane, ...], Truth, Instant | None] = ((), None, None)
+    remembers = tuple[tuple[Pane, ...], Truth, Instant | None]
 
     def __init__(  # noqa: PLR0913  (each is one word of the language)
         self,
@@ -69,24 +69,42 @@ class Amount(Signal):
         self.counter, self.event, self.where = counter, event, where
         self.percentile, self.range = percentile, range_
         self.step = max(1, -(-window // PANES))
+        self.adds_up = agg == "count" or (counter and agg == "sum")
+        self.counts = self.rising = counter and not event and agg in ("sum", "delta")
 
     def take(self, view: View) -> None:
-        panes, truth = view.slots[self.slot]
+        panes, truth, due = view.slots[self.slot]
         value = self._value(view)
         panes = tuple(pane for pane in panes if pane.start + self.step + self.window > view.at)
         if value is not None:
             panes = self._added(panes, view.at, value)
-        view.slots[self.slot] = (panes, truth)
+        view.slots[self.slot] = (panes, truth, due)
 
     def stands(self, view: View) -> Truth:
-        panes, before = view.slots[self.slot]
+        panes, before, _ = view.slots[self.slot]
         truth = self.test.judge(self.amount(panes), before, view)
-        view.slots[self.slot] = (panes, truth)
+        view.slots[self.slot] = (panes, truth, self._next_change(panes, truth, view))
         return truth
 
     def due(self, slots: Sequence[Any], after: Instant, zone: str) -> Instant | None:
-        panes, _ = slots[self.slot]
-        return panes[0].start + self.step + self.window if panes else None
+        due: Instant | None = slots[self.slot][2]
+        return due
+
+    def band(self, view: View) -> Band | None:
+        """Of a counter's growth: values that only rise, not so far that the sum would be judged differently."""
+        panes, truth, _ = view.slots[self.slot]
+        amount = self.amount(panes)
+        if not self.rising or truth is None or amount is None or not panes:
+            return None
+        found = self.test.band(truth, amount, view)
+        last = panes[-1].last
+        return None if found is None else (last, last + found[1] - amount)
+
+    def absorb(self, memory: Any, at: Sequence[Instant], values: Sequence[float], zone: str) -> Any:
+        panes, truth, due = memory
+        for moment, value in zip(at, values, strict=True):
+            panes = self._added(panes, moment, value)
+        return panes, truth, due
 
     def clause(self, view: View, truth: Truth) -> Clause | None:
         return Clause(self.name, truth, self.amount(view.slots[self.slot][0]), self.test.shown(view))
@@ -111,6 +129,15 @@ class Amount(Signal):
                 return self._percentile(panes, count)
             case _:
                 return self._growth(panes)
+
+    def _next_change(self, panes: tuple[Pane, ...], truth: Truth, view: View) -> Instant | None:
+        """When, with nothing coming in, so much has slid out of the window that it may be judged differently."""
+        rest = panes
+        while rest:
+            gone, rest = rest[0], rest[1:]
+            if not self.adds_up or self.test.judge(self.amount(rest), truth, view) is not truth:
+                return gone.start + self.step + self.window
+        return None
 
     def _growth(self, panes: tuple[Pane, ...]) -> float | None:
         """`sum` of a counter, `delta`, or `rate` in a minute."""
