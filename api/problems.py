@@ -9,7 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
-from devices.errors import Conflict, HubError, Invalid, NotFound, Refused, StoreUnavailable
+from devices.errors import Conflict, HubError, Invalid, ModelInvalid, NotFound, Refused, StoreUnavailable
 
 URN = "urn:experience-hub:problem:"
 STATUS: dict[type[HubError], tuple[int, str, str]] = {
@@ -41,6 +41,9 @@ def install(app: FastAPI) -> None:
     async def _hub_error(_request: Request, error: HubError) -> JSONResponse:
         if isinstance(error, Unauthorized):
             return problem(401, "unauthorized", "Sign in first", str(error), {"WWW-Authenticate": "Bearer"})
+        if isinstance(error, ModelInvalid):
+            faults = [{"line": each.line, "path": each.path, "reason": each.reason} for each in error.faults]
+            return problem(422, "rule-invalid", "The rule is not valid", str(error), errors=faults)
         for kind, (status, name, title) in STATUS.items():
             if isinstance(error, kind):
                 return problem(status, name, title, str(error))

@@ -39,10 +39,6 @@ OWN = "own"
 """The pack of rules that people of the place wrote."""
 
 
-class RuleBroken(HubError):
-    """A rule on record can no longer be read, e.g. because a device model has gone."""
-
-
 @dataclass(frozen=True, slots=True)
 class Trace:
     """The last time that looking at a rule came to an outcome, with every condition as it stood, and how many times it did."""
@@ -107,7 +103,7 @@ class Rulebook:
         return self._store.version(rule_id, new.version)
 
     def activate(self, rule_id: str, version: str, *, by: str) -> RuleRow:
-        """Put a version on, an old one too. Raises `NotFound` or `RuleBroken`."""
+        """Put a version on, an old one too. Raises `NotFound` or `ModelInvalid`."""
         program = self.program(rule_id, version)
         row = self._store.switch(rule_id, what="activated", version=version, by=by, now=_now())
         self._put(program, shadow=False)
@@ -121,7 +117,7 @@ class Rulebook:
         return row
 
     def shadow(self, rule_id: str, version: str | None, *, by: str) -> RuleRow:
-        """Run a version in the shadow of the one that is on, or none any more. Raises `NotFound` or `RuleBroken`."""
+        """Run a version in the shadow of the one that is on, or none any more. Raises `NotFound` or `ModelInvalid`."""
         before = self._store.rule(rule_id).shadow
         program = self.program(rule_id, version) if version is not None else None
         what = "shadowed" if program is not None else "unshadowed"
@@ -146,7 +142,7 @@ class Rulebook:
         self._pipeline.ask(lambda: self._registry.tune([tuning]))
 
     def program(self, rule_id: str, version: str) -> Program:
-        """A version, compiled. Raises `NotFound` or `RuleBroken`."""
+        """A version, compiled. Raises `NotFound` or `ModelInvalid`."""
         return self.compile(self._store.version(rule_id, version).text)
 
     def compile(self, text: str) -> Program:

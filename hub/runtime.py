@@ -30,6 +30,7 @@ from hub.pipeline import Pipeline
 from hub.presence import Presence
 from hub.refusals import Refusals
 from hub.registry import Registry
+from hub.replays import Replays
 from hub.rulebook import Rulebook
 from hub.secret_files import kept, private_directory
 from hub.settings import Settings
@@ -66,6 +67,7 @@ class Hub:
     gate: Gate
     desk: Desk
     rulebook: Rulebook
+    replays: Replays
     feed: Feed
     metrics: Metrics
     pipeline: Pipeline
@@ -151,7 +153,20 @@ def open_hub(settings: Settings) -> Iterator[Hub]:
         desk = Desk(registry, accounts, fleet, ledger, telemetry, pipeline, outbox, gatekeeper, moved)
         gate = Gate(registry=registry, fleet=fleet, ledger=ledger, telemetry=telemetry)
         yield Hub(
-            settings, registry, accounts, fleet, ledger, gate, desk, rulebook, feed, metrics, pipeline, bridge, broker
+            settings,
+            registry,
+            accounts,
+            fleet,
+            ledger,
+            gate,
+            desk,
+            rulebook,
+            Replays(rulebook),
+            feed,
+            metrics,
+            pipeline,
+            bridge,
+            broker,
         )
 
 

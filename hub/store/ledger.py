@@ -179,8 +179,19 @@ class Ledger:
         self, scopes: Sequence[str], *, limit: int, before: tuple[Instant, str] | None = None
     ) -> list[DecisionRow]:
         """Decisions about people, newest first."""
-        query = select(DecisionRow).where(col(DecisionRow.scope).in_(scopes))
+        query = select(DecisionRow).where(col(DecisionRow.scope).in_(scopes), col(DecisionRow.shadow).is_(False))
         return self._newest(query, DecisionRow, col(DecisionRow.observed_at), limit=limit, before=before)
+
+    def fired(self, rule: str, scope: str, *, limit: int) -> list[DecisionRow]:
+        """What a rule decided in a scope, and what a version in its shadow did, newest first."""
+        query = select(DecisionRow).where(DecisionRow.rule == rule, DecisionRow.scope == scope)
+        return self._newest(query, DecisionRow, col(DecisionRow.observed_at), limit=limit, before=None)
+
+    def last_fired(self) -> dict[str, Instant]:
+        """When each rule last decided something for anybody, by rule."""
+        query = select(DecisionRow.rule, func.max(DecisionRow.observed_at)).where(col(DecisionRow.shadow).is_(False))
+        with Session(self._engine) as session:
+            return dict(session.exec(query.group_by(DecisionRow.rule)).all())
 
     def record_refusals(self, refusals: Sequence[QuarantineRow]) -> None:
         """Put refusals at the gate on record."""
