@@ -112,7 +112,7 @@ def sign(body: bytes, secret: str, *, at: int) -> str:
 
 def pause(attempts: int, jitter: float) -> Instant:
     """How long to wait after so many attempts: twice as long each time, and between half and all of it, by chance."""
-    longest = min(FIRST_PAUSE * 2**attempts, LONGEST_PAUSE)
+    longest: Instant = min(FIRST_PAUSE << min(attempts, 30), LONGEST_PAUSE)
     return round(longest * (0.5 + jitter / 2))
 
 

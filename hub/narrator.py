@@ -28,9 +28,13 @@ class Narrator(Observer):
 
     def recorded(self, recorded: Recorded) -> None:
         for decision in recorded.decisions:
+            if decision.shadow:
+                continue
             self._metrics.decisions.labels(decision.level).inc()
             body = msgspec.to_builtins(decision)
-            self._feed.publish("decision", body, device=decision.source, person=decision.scope)
+            self._feed.publish(
+                "decision", body, device=decision.source, person=decision.scope if decision.kind == "person" else None
+            )
         for row in recorded.moved:
             self.command_moved(row)
 

@@ -5,7 +5,7 @@ Read from the tables when the hub starts; changed only in the pipeline's thread,
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import msgspec
 
@@ -43,11 +43,14 @@ class Registry:
         self._home_of: dict[str, str] = {}
         self._tuned: dict[str, dict[str, float]] = {}
         self._around: dict[str, Around] = {}
+        self.on_known: Callable[[str, Subject], None] = lambda *_: None
+        """Hears of every person and home that becomes known."""
 
     def put_home(self, home: Home) -> None:
         """Know a home, or know it anew."""
         self.homes[home.id] = self._home(home.id, home.timezone)
         self._around.clear()
+        self.on_known("home", self.homes[home.id])
 
     def put_person(self, person: Person) -> None:
         """Know a person, or know them anew."""
@@ -58,6 +61,7 @@ class Registry:
             self._home_of[person.id] = home.id
             self.homes[home.id] = self._home(home.id, home.zone)
         self._around.clear()
+        self.on_known("person", self.subjects[person.id])
 
     def put_device(self, device: Device, ownership: Ownership | None) -> None:
         """Know a device, or know it anew. A device of a model that is no longer there is left out."""

@@ -12,12 +12,14 @@ from functools import partial
 from pathlib import Path
 
 import structlog
+from sqlalchemy import Engine as Database
 
 from devices.errors import HubError, StoreUnavailable
 from devices.sample import DAY
 from hub.bridge import Bridge, BrokerAddress
 from hub.broker import BRIDGE_USER, EmbeddedBroker
 from hub.catalogue import load_models, load_packs
+from hub.deliveries import Deliveries
 from hub.desk import Desk
 from hub.feed import Feed
 from hub.gatekeeper import Gatekeeper
@@ -35,6 +37,7 @@ from hub.rulebook import Rulebook
 from hub.secret_files import kept, private_directory
 from hub.settings import Settings
 from hub.store.accounts import Accounts
+from hub.store.deliveries import DeliveryStore
 from hub.store.engine import open_engine
 from hub.store.fleet import Fleet
 from hub.store.ledger import Ledger
@@ -68,6 +71,7 @@ class Hub:
     desk: Desk
     rulebook: Rulebook
     replays: Replays
+    deliveries: DeliveryStore
     feed: Feed
     metrics: Metrics
     pipeline: Pipeline
@@ -97,6 +101,8 @@ def open_hub(settings: Settings) -> Iterator[Hub]:
         models = load_models()
         registry, metrics, feed, inbox = Registry(models), Metrics(), Feed(), Inbox()
         engine = Engine()
+        engine.on_loop = lambda decision: log.warning("rule_loop_cut", rule=decision.rule)
+        registry.on_known = lambda kind, subject: engine.begin(kind, subject, at=time.time_ns() // 1_000_000)
         database = open_engine(settings.database)
         stack.callback(database.dispose)
         accounts, fleet, ledger = Accounts(database), Fleet(database), Ledger(database)
@@ -135,6 +141,7 @@ def open_hub(settings: Settings) -> Iterator[Hub]:
         outbox.start()
         stack.callback(outbox.stop)
         gatekeeper = _start_gatekeeper(broker, fleet, refusals, presence, stack)
+        delivery_store = _start_deliveries(database, stack)
         upkeep = Upkeep(
             [
                 Chore("roll", ROLL_EVERY, telemetry.roll),
@@ -162,6 +169,7 @@ def open_hub(settings: Settings) -> Iterator[Hub]:
             desk,
             rulebook,
             Replays(rulebook),
+            delivery_store,
             feed,
             metrics,
             pipeline,
@@ -194,6 +202,14 @@ def _locked(path: Path) -> Iterator[None]:
         except BlockingIOError as error:
             raise StartFailed(f"another hub is running in {path.parent}") from error
         yield
+
+
+def _start_deliveries(database: Database, stack: contextlib.ExitStack) -> DeliveryStore:
+    store = DeliveryStore(database)
+    deliveries = Deliveries(store)
+    deliveries.start()
+    stack.callback(deliveries.stop)
+    return store
 
 
 def _open_telemetry(settings: Settings, registry: Registry) -> TelemetryStore:
