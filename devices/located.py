@@ -12,6 +12,9 @@ from devices.errors import Fault, ModelInvalid
 SIZE_LIMIT = 256 * 1024
 DEPTH_LIMIT = 32
 
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""The quick one, where PyYAML was built with it."""
+
 Path: TypeAlias = tuple[str | int, ...]
 Lines: TypeAlias = dict[Path, int]
 Validated = TypeVar("Validated", bound=BaseModel)
@@ -39,14 +42,14 @@ def parse(text: str, *, file: str) -> tuple[Any, Lines]:
     faults: list[Fault] = []
     try:
         _look_ahead(text, file)
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        node = yaml.compose(text, Loader=_Loader)
         tree = _plain(node, (), lines, faults, file) if node is not None else None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
         raise ModelInvalid([Fault(file=file, line=line, path="", reason=str(error.problem))]) from error
     except (yaml.YAMLError, RecursionError) as error:
-        raise ModelInvalid([Fault(file=file, line=1, path="", reason=str(error))]) from error
+        raise ModelInvalid([Fault(file=file, line=1, path="", reason=str(error).split("\n", 1)[0])]) from error
     if faults:
         raise ModelInvalid(faults)
     return tree, lines
@@ -55,7 +58,7 @@ def parse(text: str, *, file: str) -> tuple[Any, Lines]:
 def _look_ahead(text: str, file: str) -> None:
     """Refuse aliases, of which bombs are made, and nesting that nobody writes by hand, before anything is built."""
     depth = 0
-    for token in yaml.scan(text, Loader=yaml.SafeLoader):
+    for token in yaml.scan(text, Loader=_Loader):
         line = token.start_mark.line + 1
         if isinstance(token, yaml.AliasToken):
             raise ModelInvalid([Fault(file=file, line=line, path="", reason="aliases are not allowed")])

@@ -15,13 +15,12 @@ import structlog
 from devices.errors import Conflict, HubError, Invalid, NotFound
 from devices.model import Model
 from devices.sample import DAY, Instant
-from hub.catalogue import Shipped, read_rule
+from hub.catalogue import Shipped, read_rule, read_untested
 from hub.history import Histories
 from hub.pipeline import Pipeline
 from hub.registry import Registry
 from hub.store.rules import SHIPPED, NewVersion, RuleStore
 from hub.store.tables import RuleRow, RuleVersionRow, TuningRow
-from rules import language
 from rules.engine import Bucket, Engine, Running
 from rules.language import Written
 from rules.program import Program, compile_rule
@@ -35,6 +34,7 @@ log = structlog.get_logger()
 REMEMBERED: Instant = 35 * DAY
 """How far back a rule that is put on looks, so that it knows what it would know had it been on."""
 RULES_LIMIT = 2_000
+PROGRAMS_KEPT = 5_000
 OWN = "own"
 """The pack of rules that people of the place wrote."""
 
@@ -57,6 +57,7 @@ class Rulebook:
     ) -> None:
         self._store, self._engine, self._pipeline = store, engine, pipeline
         self._registry, self._histories = registry, histories
+        self._programs: dict[str, Program] = {}
 
     @property
     def store(self) -> RuleStore:
@@ -65,7 +66,11 @@ class Rulebook:
 
     def open(self, shipped: Sequence[Shipped]) -> None:
         """Before the pipeline starts: put on record what ships, and on what is on."""
-        self._store.ship([_version(each.written, each.pack, SHIPPED, self._models) for each in shipped], now=_now())
+        versions = []
+        for pack, written in shipped:
+            program = self._programs[written.text] = compile_rule(written.rule, self._models)
+            versions.append(NewVersion(program.id, program.version, written.text, pack, SHIPPED))
+        self._store.ship(versions, now=_now())
         self._registry.tune(self._store.tunings())
         for row in self._store.rules():
             for version, shadow in ((row.active, False), (row.shadow, True)):
@@ -147,7 +152,12 @@ class Rulebook:
 
     def compile(self, text: str) -> Program:
         """A rule, compiled without running its tests. Raises `ModelInvalid`."""
-        return compile_rule(language.read(text, file="rule.yaml").rule, self._models)
+        program = self._programs.get(text)
+        if program is None:
+            program = compile_rule(read_untested(text, self._models, file="rule.yaml").rule, self._models)
+            if len(self._programs) < PROGRAMS_KEPT:
+                self._programs[text] = program
+        return program
 
     def traces(self, rule_id: str, scope: str) -> list[Trace]:
         """Of a rule that is on, the last evaluation of every outcome in a scope, newest first. Raises `NotFound`."""

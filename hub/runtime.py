@@ -115,7 +115,7 @@ def open_hub(settings: Settings) -> Iterator[Hub]:
             inbox=inbox, registry=registry, telemetry=telemetry, ledger=ledger, engine=engine, metrics=metrics
         )
         rulebook = Rulebook(RuleStore(database), engine, pipeline, registry, Histories(registry, fleet, telemetry))
-        rulebook.open(load_packs(models))
+        rulebook.open(load_packs(models, tested=False))
         if caught_up := pipeline.catch_up():
             log.info("rules_caught_up", changes=caught_up)
         rulebook.rebuild(pipeline.begun_anew)
