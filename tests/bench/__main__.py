@@ -17,13 +17,28 @@ import duckdb
 from rich.console import Console
 from rich.table import Table
 
+from devices.sample import Sample
+from hub.store.engine import open_engine
+from hub.store.fleet import Fleet
+from hub.telemetry.duck import DuckStore
 from simulators.load import Pace
+from tests.bench import rules
 from tests.bench.alarm import latencies
 from tests.bench.bare import answered, drained
 from tests.bench.fleet import register, store
-from tests.harness import HubProcess, running
+from tests.bench.rules import RULE
+from tests.harness import HubProcess, add_home, ok, running
 
 DEVICES = 50
+DOOR = """
+id: bench-door
+title: Door
+scope: {each: device}
+purpose: service
+when: {metric: door, equals: open, for: 12h}
+then: {notify: {text: Open}}
+because: "The door is open."
+"""
 
 
 class Row(NamedTuple):
@@ -53,6 +68,12 @@ def main() -> int:
             rows += batches(directory, messages=int(40_000 * scale))
         with console.status("alarms at 2,000 messages/s"):
             rows += alarms(directory, episodes=int(1_000 * scale))
+        with console.status("alarms with 100 rules on"):
+            rows += alarms_among_rules(directory, episodes=int(500 * scale))
+        with console.status("a start with 10,000 pending timers"):
+            rows += timers(directory, count=int(10_000 * scale))
+        with console.status("the rules engine by itself"):
+            rows += engine()
         with console.status("memory over a longer run"):
             rows += memory(directory, messages=int(1_500_000 * scale))
     _print(console, rows)
@@ -124,6 +145,68 @@ def alarms(scratch: Path, *, episodes: int) -> list[Row]:
         Row("publish → alarm command, p50", f"{p50:.1f} ms"),
         Row("… p99", f"{p99:.1f} ms", "≤ 15 ms", p99 <= 15),
         Row("… longest of " + f"{len(taken):,}", f"{taken[-1] * 1000:.1f} ms"),
+    ]
+
+
+def alarms_among_rules(scratch: Path, *, episodes: int) -> list[Row]:
+    """The same with 100 rules on, all of which listen to what the watch says."""
+    os.sync()
+    with running(_fresh(scratch, "hundred")) as hub:
+        with hub.api() as api:
+            more = 100 - len(ok(api.get("/v1/rules"))["items"])
+            for number in range(more):
+                rule = RULE.format(id=f"bench-{number}", metric="heart_rate", above=240)
+                ok(api.put(f"/v1/rules/bench-{number}", json={"text": rule}))
+        taken = latencies(register(hub, DEVICES), rate=2_000, episodes=episodes)
+    p50, p99 = (quantiles(taken, n=100)[at] * 1000 for at in (49, 98))
+    return [Row("publish → alarm with 100 rules on, p50 and p99", f"{p50:.1f}, {p99:.1f} ms", "p99 ≤ 20 ms", p99 <= 20)]
+
+
+def timers(scratch: Path, *, count: int) -> list[Row]:
+    """From the command to ready with so many rules waiting for their time."""
+    hub = HubProcess(_fresh(scratch, "timers")).start()
+    with hub.api() as api:
+        add_home(api, "bench-home")
+        ok(api.put("/v1/rules/bench-door", json={"text": DOOR}))
+    hub.stop()
+    _open_doors(hub.data_dir, count)
+    hub.start()
+    hub.stop()
+    hub.start()
+    ready = hub.ready_after
+    hub.stop()
+    return [Row(f"ready with {count:,} pending timers", f"{ready:.2f} s", "≤ 5 s", ready <= 5)]
+
+
+def _open_doors(data_dir: Path, count: int) -> None:
+    """Fridges, registered and with their doors open, put straight into the stores of a hub that is not running."""
+    fleet = Fleet(open_engine(f"sqlite:///{data_dir / 'hub.sqlite'}"))
+    telemetry = DuckStore(data_dir / "telemetry.duckdb", [])
+    now = time.time_ns() // 1_000_000
+    names = [f"fridge-{number:05}" for number in range(count)]
+    for name in names:
+        fleet.register(device_id=name, home="bench-home", model="food-styler", owner=None, acquired_on=None, now=now)
+    telemetry.append([Sample(name, "door", now, "open") for name in names])
+    telemetry.close()
+
+
+def engine() -> list[Row]:
+    """What rules cost, and how quickly the past is replayed, without broker and stores."""
+    costs = [rules.cost(count, listening=10) * 1e6 for count in (10, 100, 1_000)]
+    few, many = rules.cost(10, listening=1) * 1e6, rules.cost(100, listening=100, people=1_000) * 1e6
+    scope, kept = rules.memory()
+    evaluations, one, two = rules.evaluations(), rules.replay_rate(1), rules.replay_rate(2)
+    wearer, restored = rules.replay_wearer(), rules.restore()
+    said = ", ".join(f"{cost:.1f}" for cost in costs)
+    return [
+        Row("µs a sample; 10 rules listen, 10, 100, 1,000 are on", said, "the same", max(costs) < 1.5 * min(costs)),
+        Row("µs a sample; 1 rule listens, 100 rules listen", f"{few:.1f}, {many:.1f}"),
+        Row("memory and snapshot of a scope", f"{scope:,.0f}, {kept:,.0f} B"),
+        Row("evaluations/s on one core", f"{evaluations:,.0f}", "> 150,000", evaluations > 150_000),
+        Row("replay, samples/s on one core", f"{one:,.0f}", "≥ 1,000,000", one >= 1_000_000),
+        Row("… on two", f"{two:,.0f} ({two / one:.2f} times)"),
+        Row("replay of 150 days, a sample a minute", f"{wearer:.2f} s", "< 1 s", wearer < 1),
+        Row("10,000 timers taken up and run, engine alone", f"{restored:.2f} s"),
     ]
 
 
