@@ -155,7 +155,7 @@ def _lateness(rule: Rule, compiler: _Compiler) -> Instant:
 
 
 def _quick(root: Signal, metrics: set[str]) -> dict[str, tuple[Level | Crossing, ...]]:
-    """The metrics that only conditions with a band listen to."""
+    """The metrics that only conditions with a band listen to, whichever device they come from."""
     listening: dict[str, list[Signal]] = {metric: [] for metric in metrics}
     for signal in root.walk():
         for name in ("metric", "name"):
@@ -164,7 +164,7 @@ def _quick(root: Signal, metrics: set[str]) -> dict[str, tuple[Level | Crossing,
     return {
         metric: tuple(signal for signal in signals if isinstance(signal, (Level, Crossing)))
         for metric, signals in listening.items()
-        if all(isinstance(signal, (Level, Crossing)) and not signal.apart for signal in signals)
+        if all(isinstance(signal, (Level, Crossing)) and not signal.apart and signal.of is None for signal in signals)
     }
 
 
