@@ -9,6 +9,7 @@ difference when anybody looked at the clock. A change older than what has been d
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from enum import StrEnum
 from hashlib import sha256
@@ -28,6 +29,8 @@ from rules.words import Text, duration, fill
 
 STEPS_LIMIT = 10_000
 """How many times the clock alone may move one scope on between two changes; what is older is left out."""
+WAITING_LIMIT = 1_000
+"""How many changes may wait for others that come before them; beyond that the oldest are taken without waiting longer."""
 
 
 class Phase(StrEnum):
@@ -52,10 +55,11 @@ class Outcome(StrEnum):
 
 
 class Heard(NamedTuple):
-    """A change and where it came from."""
+    """A change and where it came from; `depth` is how many rules set each other off before it."""
 
     change: Change
     origin: Origin
+    depth: int = 0
 
     @property
     def at(self) -> Instant:
@@ -110,8 +114,10 @@ def step(situation: Situation, state: State, heard: Heard) -> Stepped:
     if not lateness:
         return _take(situation, state, heard)
     newest = max(state.newest, heard.at)
-    waiting = tuple(sorted((*state.waiting, heard), key=_observed_at))
-    return _release(situation, _replace(state, newest=newest, waiting=waiting), newest - lateness)
+    place = bisect_right(state.waiting, heard.at, key=_observed_at)
+    waiting = (*state.waiting[:place], heard, *state.waiting[place:])
+    ripe = waiting[-WAITING_LIMIT - 1].at if len(waiting) > WAITING_LIMIT else newest - lateness
+    return _release(situation, _replace(state, newest=newest, waiting=waiting), max(ripe, newest - lateness))
 
 
 def pass_time(situation: Situation, state: State, until: Instant) -> Stepped:
@@ -224,8 +230,9 @@ def _evaluate(situation: Situation, state: State, at: Instant, heard: Heard | No
 
 def _view(situation: Situation, state: State, at: Instant, heard: Heard | None) -> View:
     program, subject = situation.program, situation.subject
-    change, origin = heard or (None, None)
-    view = View(list(state.slots), at, subject=subject, resolve=program.number, change=change, origin=origin)
+    view = View(list(state.slots), at, subject=subject, resolve=program.number)
+    if heard is not None:
+        view.change, view.origin, view.depth = heard
     for signal in program.signals:
         signal.take(view)
     return view
@@ -309,6 +316,7 @@ def _decide(
         because=_said(program.rule.because, known),
         clauses=tuple(clauses),
         actions=[_action(action, known) for action in actions],
+        depth=view.depth,
     )
 
 

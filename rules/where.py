@@ -12,7 +12,8 @@ LENGTH_LIMIT = 500
 NAMES = frozenset({"data", "type", "value", "days"})
 """`data` and `type` of an event, or the `value` of a metric; `days[0]` is today as YYYY-MM-DD, `days[2]` the day after tomorrow."""
 DAYS_AHEAD = 15
-_OVER_LISTS = re.compile(r"\.\s*(?:all|exists|exists_one|map|filter|reduce)\s*\(\s*(\w*)")
+_BLANK = r"(?:\s|//[^\n]*\n)*"
+_OVER_LISTS = re.compile(rf"\.{_BLANK}(?:all|exists|exists_one|map|filter|reduce){_BLANK}\({_BLANK}(\w*)")
 
 
 class Where:
