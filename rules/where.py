@@ -39,7 +39,7 @@ class Where:
         """What it says of these values; `None` where they do not tell, e.g. because a field is missing."""
         try:
             answer = self._program.execute(dict(values))
-        except (KeyError, TypeError, ValueError, RuntimeError):
+        except (LookupError, ArithmeticError, TypeError, ValueError, RuntimeError):
             return None
         return answer if isinstance(answer, bool) else None
 
