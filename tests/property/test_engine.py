@@ -370,7 +370,6 @@ def test_a_loop_over_what_waits_is_cut_too():
         "{any: [{event: worn}, {event: removed}]}", moment=True, lateness="2s", then="then: {event: {type: worn}}"
     )
     engine, cut = _looping([program])
-    engine.on_loop = lambda decision: cut.append(decision)
     decisions = feed(engine, [WORN])
     for second in range(1, 20):
         decisions += tick(engine, START + second * SECOND)
