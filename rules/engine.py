@@ -104,7 +104,7 @@ class Cell:
         for metric, calm in self.calm.items():
             for signal in program.quick[metric]:
                 _refresh(signal, slots, calm)
-        return msgspec.structs.replace(state, clock=self.clock, newest=self.clock, slots=tuple(slots))
+        return msgspec.structs.replace(state, clock=self.clock, slots=tuple(slots))
 
 
 def _refresh(signal: Level | Crossing, slots: list[Any], calm: _Calm) -> None:
