@@ -139,14 +139,14 @@ def streams(draw, steps=LONG, *, distinct=False):
     for kind, value, length, pause, source in draw(st.lists(runs, max_size=14)):
         at += pause
         for _ in range(length if kind == "rate" else 1):
-            changes.append(_change(kind, value, source, at, len(changes)))
+            changes.append(change_of(kind, value, source, at, len(changes)))
             at += SECOND
     if distinct:
         changes = list({each.observed_at: each for each in changes}.values())
     return changes
 
 
-def _change(kind, value, source, at, number):
+def change_of(kind, value, source, at, number):
     match kind:
         case "rate":
             return Sample(source, "heart_rate", at, value)

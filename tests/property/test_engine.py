@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from random import Random
 
 import msgspec
 import pytest
@@ -17,6 +18,7 @@ from rules.step import Outcome
 from rules.view import TraitSet
 from tests.property.stage import (
     AROUND,
+    LADDERS,
     LASTING,
     LATE,
     LONG,
@@ -25,6 +27,7 @@ from tests.property.stage import (
     PERSON,
     START,
     begun,
+    change_of,
     end_of,
     feed,
     finish,
@@ -37,6 +40,7 @@ from tests.property.stage import (
     told,
 )
 
+NEVER_IN_THE_STORY = {"rises", "day max", "first_at", "equals", "moment falls", "sum", "min", "where", "during"}
 MANY = settings(max_examples=60)
 PLENTY = settings(max_examples=40)
 
@@ -65,6 +69,49 @@ def test_feeding_is_folding_step_where_some_comes_late(program, changes):
 def test_replaying_is_folding_step(program, changes):
     until = end_of(changes)
     assert told(replayed(program, changes, until=until)) == told(fold(program, changes, until=until))
+
+
+def _long_story(seed):
+    """Hours of one watch, calm for the most part, with pauses that end at, before and after what is due."""
+    told, at = Random(seed), START
+    changes = []
+    for number in range(500):
+        at += told.choice([1, 2, 2, 3, 4, 5, 9, 20]) * SECOND + told.choice([0, 0, 0, 1])
+        kind = told.choice(["rate"] * 8 + ["worn", "removed", "sleep", "workout", "steps", "spo2"])
+        changes.append(change_of(kind, told.choice([60.0, 148.0, 190.0, 190.0, 195.0, 200.0]), "watch1", at, number))
+    return changes
+
+
+@pytest.mark.parametrize("name", [*LASTING, *(f"moment {name}" for name in MOMENTS)])
+@pytest.mark.parametrize("seed", [1, 2])
+def test_over_a_long_story_live_replay_and_step_agree(name, seed):
+    moment = name.startswith("moment ")
+    program = rule(MOMENTS[name[7:]], moment=True) if moment else rule(LASTING[name], ladder=LADDERS[1])
+    changes, engine, live = _long_story(seed), begun(program), []
+    until = end_of(changes)
+    for change in changes:
+        live += tick(engine, change.observed_at - 1) + feed(engine, [change])
+    live += finish(engine, program, changes)
+    plain = told(fold(program, changes, until=until))
+    assert told(live) == plain
+    quiet = begun(program)
+    assert told(feed(quiet, changes) + finish(quiet, program, changes)) == plain
+    assert told(replayed(program, changes, until=until)) == plain
+    assert plain or name in NEVER_IN_THE_STORY
+
+
+def test_what_comes_at_the_very_time_something_is_due_comes_first():
+    program = rule("{missing: {event: removed}, after: {event: worn}, within: 5s}", moment=True, lateness="0s")
+    begins, ends = Event("watch1", "a", "worn", START, {}), Event("watch1", "b", "removed", START + 5 * SECOND, {})
+    assert feed(begun(program), [begins, ends]) == []
+    held = rule("{all: [{metric: heart_rate, above: 150}, {absent: worn, for: 5s}]}", lateness="0s")
+    worn, rate = begins, Sample("watch1", "heart_rate", START + 5 * SECOND, 190.0)
+    assert len(feed(begun(held), [worn, rate])) == 1
+    nightly = rule("{schedule: '1 0 * * *'}", moment=True)
+    nearly = rule("{any: [{schedule: '1 0 * * *'}, {event: removed}]}", moment=True, lateness="0s")
+    at_one = msgspec.structs.replace(ends, observed_at=START + 120 * SECOND)
+    assert len(feed(begun(nearly), [at_one])) == 2
+    assert len(tick(begun(nightly), START + 120 * SECOND)) == 1
 
 
 @given(streams())
