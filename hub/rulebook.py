@@ -183,7 +183,7 @@ class Rulebook:
             if not going_on(done, len(subjects)):
                 return
             past = self._histories.of(program, subject, since=since, until=until)
-            yield replay(program, subject, past, until=min(until, _now()))
+            yield replay(program, subject, past, since=since, until=min(until, _now()))
 
     def _put(self, program: Program, *, shadow: bool) -> None:
         """Put a program on, knowing what it would know had it been on."""
@@ -193,7 +193,7 @@ class Rulebook:
         for subject in self._histories.scopes(program):
             past = self._histories.of(program, subject, since=until - REMEMBERED, until=until)
             if len(past):
-                state = replay(program, subject, past).state
+                state = replay(program, subject, past, since=until - REMEMBERED).state
                 running.resume(subject, state)
         self._pipeline.ask(lambda: self._adopt(fresh, running, seq))
 

@@ -14,7 +14,7 @@ class Decision(msgspec.Struct, frozen=True):
     """A step of a rule's ladder, taken. The same episode gives the same `id`, so deciding it again adds nothing.
 
     `kind` and `scope` say whom it is about: a person, a home, a device or a place. `source` is the device whose change led to
-    it, empty for a timer. `shadow` decisions are only looked at.
+    it, empty for a timer. `shadow` decisions are only looked at. `depth` is how many rules set each other off before it.
     """
 
     id: str
@@ -30,3 +30,4 @@ class Decision(msgspec.Struct, frozen=True):
     clauses: tuple[Clause, ...]
     actions: list[dict[str, Any]]
     shadow: bool = False
+    depth: int = 0

@@ -8,6 +8,7 @@ same; a property test holds the one against the other.
 from __future__ import annotations
 
 import heapq
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple, Protocol
 
@@ -26,6 +27,8 @@ PASSED_LIMIT = 1_024
 """Samples that changed nothing but count are kept this long before they are taken in."""
 DEPTH_LIMIT = 5
 """How many rules may set each other off, one after the other, by one change; then the loop is cut."""
+FOLLOW_LIMIT = 200
+"""How many decisions that set others off may follow from one change; then the rest is cut."""
 MADE_BY_RULE = "rule:"
 """What the ids of events begin with that rules published: they follow from others, so a replay makes them itself."""
 
@@ -206,6 +209,7 @@ class Engine:
         self._by_event: dict[str, list[Running]] = {}
         self._by_trait: dict[str, list[Running]] = {}
         self._timers: list[tuple[Instant, str, str]] = []
+        self._following: deque[tuple[str, Subject, Around | None, Decision]] = deque()
         self.on_loop: Callable[[Decision], None] = lambda _: None
         for program in programs:
             self.put(program)
@@ -244,7 +248,8 @@ class Engine:
         for change in changes:
             if type(change) is Event:
                 if change.type in self._by_event and not change.id.startswith(MADE_BY_RULE):
-                    decisions += self._hear(change, surroundings.of_event(change), now, depth=0)
+                    decisions += self._hear(change, surroundings.of_event(change), now)
+                    decisions += self._follow(now)
                 continue
             assert type(change) is Sample
             if change.metric not in self._by_metric:
@@ -268,12 +273,14 @@ class Engine:
                         cell.keep(running.program)
                 elif around is not None:
                     cell.around = around
-                    decisions += self._step(running, cell, Heard(change, around.origin), now, depth=0)
+                    decisions += self._step(running, cell, Heard(change, around.origin), now)
+            if self._following:
+                decisions += self._follow(now)
         return decisions
 
     def set_trait(self, kind: str, subject: Subject, trait: TraitSet, *, now: Instant) -> list[Decision]:
         """A trait of a scope was set from outside."""
-        return self._hear_trait(kind, subject, trait, None, now, depth=0)
+        return self._hear_trait(kind, subject, trait, None, now) + self._follow(now)
 
     def begin(self, kind: str, subject: Subject, *, at: Instant) -> None:
         """Let rules that a clock alone can set off begin for a scope."""
@@ -294,14 +301,13 @@ class Engine:
             if (subject := surroundings.subject(running.kind, scope)) is None:
                 continue
             cell.subject, moved = subject, True
-            decisions += self._pass(running, cell, until, now)
+            decisions += self._pass(running, cell, at, now) + self._follow(now)
         return moved, decisions
 
     def resume(self, running: Running, cell: Cell) -> None:
-        """Go on with a cell that was kept; nothing is passed over before its scope is known again."""
-        cell.due = horizon(Situation(running.program, cell.subject, 0), cell.state).due
-        if cell.due is not None:
-            heapq.heappush(self._timers, (cell.due, running.key, cell.subject.id))
+        """Go on with a cell that was kept: what is due is known when its scope is, at the next tick."""
+        cell.due = cell.state.clock
+        heapq.heappush(self._timers, (cell.due, running.key, cell.subject.id))
 
     def states(self, key: str) -> dict[str, State]:
         """Where a rule stands, by scope."""
@@ -326,49 +332,41 @@ class Engine:
                 cell = running.cell(subject)
                 yield running, cell, cell.calm.get(metric)
 
-    def _hear(self, event: Event, around: Around | None, now: Instant, *, depth: int) -> list[Decision]:
+    def _hear(self, event: Event, around: Around | None, now: Instant, *, depth: int = 0) -> list[Decision]:
         decisions: list[Decision] = []
         for running in list(self._by_event.get(event.type, ())) if around is not None else ():
             assert around is not None
             for subject in around.scopes(running.kind):
                 cell = running.cell(subject)
                 cell.around = around
-                decisions += self._step(running, cell, Heard(event, around.origin), now, depth=depth)
+                decisions += self._step(running, cell, Heard(event, around.origin, depth), now)
         return decisions
 
     def _hear_trait(
-        self, kind: str, subject: Subject, trait: TraitSet, around: Around | None, now: Instant, *, depth: int
+        self, kind: str, subject: Subject, trait: TraitSet, around: Around | None, now: Instant, *, depth: int = 0
     ) -> list[Decision]:
         decisions: list[Decision] = []
         origin = around.origin if around is not None else Origin("")
         for running in list(self._by_trait.get(trait.name, ())):
             if running.kind == kind:
                 cell = running.cell(subject)
-                decisions += self._step(running, cell, Heard(trait, origin), now, depth=depth)
+                decisions += self._step(running, cell, Heard(trait, origin, depth), now)
         return decisions
 
-    def _step(self, running: Running, cell: Cell, heard: Heard, now: Instant, *, depth: int) -> list[Decision]:
+    def _step(self, running: Running, cell: Cell, heard: Heard, now: Instant) -> list[Decision]:
         before = cell.current(running.program)
         stepped = step(Situation(running.program, cell.subject, now), before, heard)
-        return self._settle(running, cell, before, stepped, heard, now, depth=depth)
+        return self._settle(running, cell, before, stepped, heard)
 
     def _pass(self, running: Running, cell: Cell, until: Instant, now: Instant) -> list[Decision]:
         before = cell.current(running.program)
         stepped = pass_time(Situation(running.program, cell.subject, now), before, until)
-        return self._settle(running, cell, before, stepped, None, now, depth=0)
+        return self._settle(running, cell, before, stepped, None)
 
-    def _settle(  # noqa: PLR0913  (a step has that many sides)
-        self,
-        running: Running,
-        cell: Cell,
-        before: State,
-        stepped: Stepped,
-        heard: Heard | None,
-        now: Instant,
-        *,
-        depth: int,
+    def _settle(
+        self, running: Running, cell: Cell, before: State, stepped: Stepped, heard: Heard | None
     ) -> list[Decision]:
-        """Keep what a step came to, and let what it decided set off others."""
+        """Keep what a step came to, and note what it decided that may set off others."""
         cell.state, cell.clock = stepped.state, max(stepped.state.clock, stepped.state.newest)
         cell.forget_passed()
         for at, outcome in stepped.outcomes:
@@ -377,27 +375,39 @@ class Engine:
         self._schedule(running, cell)
         if running.shadow:
             return [msgspec.structs.replace(decision, shadow=True) for decision in stepped.decisions]
-        decisions = []
         for decision in stepped.decisions:
-            decisions.append(decision)
-            decisions += self._follow(running, cell, decision, now, depth=depth + 1)
+            if any(action["kind"] in ("trait", "event") for action in decision.actions):
+                self._following.append((running.kind, cell.subject, cell.around, decision))
+        return stepped.decisions
+
+    def _follow(self, now: Instant) -> list[Decision]:
+        """Let the traits that decisions set, and the events they publish, be met by rules, in the order they were made."""
+        decisions: list[Decision] = []
+        for _ in range(FOLLOW_LIMIT):
+            if not self._following:
+                break
+            kind, subject, around, decision = self._following.popleft()
+            if decision.depth >= DEPTH_LIMIT:
+                self.on_loop(decision)
+            else:
+                decisions += self._set_off(kind, subject, around, decision, now)
+        if self._following:
+            self.on_loop(self._following[0][-1])
+            self._following.clear()
         return decisions
 
-    def _follow(self, running: Running, cell: Cell, decision: Decision, now: Instant, *, depth: int) -> list[Decision]:
-        """Let the traits that a decision sets, and the events it publishes, be met by rules at once."""
+    def _set_off(
+        self, kind: str, subject: Subject, around: Around | None, decision: Decision, now: Instant
+    ) -> list[Decision]:
+        """What other rules decide about what one decision does."""
         decisions: list[Decision] = []
+        depth = decision.depth + 1
         for number, action in enumerate(decision.actions):
-            if action["kind"] not in ("trait", "event"):
-                continue
-            if depth > DEPTH_LIMIT:
-                self.on_loop(decision)
-                break
             if action["kind"] == "trait":
                 trait = TraitSet(decision.observed_at, action["name"], action["to"])
-                decisions += self._hear_trait(running.kind, cell.subject, trait, cell.around, now, depth=depth)
-            else:
-                event = published(decision, number)
-                decisions += self._hear(event, cell.around, now, depth=depth)
+                decisions += self._hear_trait(kind, subject, trait, around, now, depth=depth)
+            elif action["kind"] == "event":
+                decisions += self._hear(published(decision, number), around, now, depth=depth)
         return decisions
 
     def _schedule(self, running: Running, cell: Cell) -> None:

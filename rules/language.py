@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, field_validator, model_validator
@@ -21,6 +22,7 @@ LEVEL = "notice"
 """The level of a rule that has only one."""
 INPUTS_LIMIT, RUNGS_LIMIT, TESTS_LIMIT, ACTIONS_LIMIT = 20, 12, 40, 6
 LATENESS_LIMIT = 10 * 60_000
+CONDITIONS_LIMIT = 100
 FACTS = ("person.age", "person.heart_rate.max", "person.heart_rate.recommended_max", "person.heart_rate.moderate")
 
 ScopeKind: TypeAlias = Literal["person", "home", "device", "place"]
@@ -185,14 +187,21 @@ class Expected(Part):
     level: str = LEVEL
 
 
+def _start(written: str) -> str:
+    begins = datetime.fromisoformat(written)
+    if begins.tzinfo is None or not 2000 <= begins.year < 2100:
+        raise ValueError("a test starts at a time of this century with its zone, like 2026-01-01T00:00:00Z")
+    return written
+
+
 class Case(Part):
     """A test that travels with its rule. It begins at `start` (UTC) and runs `until` its last given or expected."""
 
     name: str
-    start: str = "2026-01-01T00:00:00Z"
+    start: Annotated[str, AfterValidator(_start)] = "2026-01-01T00:00:00Z"
     every: Duration = 1_000
-    birth_year: int = 1980
-    members: int = 2
+    birth_year: Annotated[int, Field(ge=1900, le=2100)] = 1980
+    members: Annotated[int, Field(ge=1, le=20)] = 2
     given: list[Given] = Field(min_length=1, max_length=200)
     until: Duration | None = None
     expect: list[Expected] = Field(max_length=200)
@@ -223,6 +232,8 @@ class Rule(Part):
 
     @model_validator(mode="after")
     def _one_answer(self) -> Rule:
+        if sum(1 for _ in conditions.walk(self.when)) > CONDITIONS_LIMIT:
+            raise ValueError(f"a rule has {CONDITIONS_LIMIT} conditions at most")
         if (self.then is None) == (not self.escalate):
             raise ValueError("a rule answers with then, or with escalate")
         steps = [rung.after for rung in self.escalate]

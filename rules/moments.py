@@ -92,13 +92,7 @@ class Happening(Signal):
 
     def stands(self, view: View) -> Truth:
         event = view.event_of(self.event, self.of)
-        if event is None:
-            return False
-        if self.where is None:
-            return True
-        return self.where(
-            {"data": event.data, "type": event.type, "days": view.days() if "days" in self.where.names else []}
-        )
+        return False if event is None else view.told(event, self.where)
 
     def clause(self, view: View, truth: Truth) -> Clause | None:
         return Clause(self.event, truth, limit=self.where.source if self.where else None)

@@ -167,17 +167,21 @@ def _lateness(rule: Rule, compiler: _Compiler) -> Instant:
 
 
 def _quick(root: Signal, metrics: set[str]) -> dict[str, tuple[Signal, ...]]:
-    """The metrics that only conditions with a band listen to."""
+    """The metrics that only conditions with a band listen to, whichever device they come from."""
     listening: dict[str, list[Signal]] = {metric: [] for metric in metrics}
     for signal in root.walk():
         for name in ("metric", "name"):
             if (metric := getattr(signal, name, None)) in listening and not isinstance(signal, Trait):
                 listening[metric].append(signal)
     return {
-        metric: tuple(signals)
-        for metric, signals in listening.items()
-        if all(type(signal).band is not Signal.band and not getattr(signal, "apart", False) for signal in signals)
+        metric: tuple(signals) for metric, signals in listening.items() if all(_banded(signal) for signal in signals)
     }
+
+
+def _banded(signal: Signal) -> bool:
+    """Whether a condition has a band, for whatever device a value comes from."""
+    anywhere = not getattr(signal, "apart", False) and getattr(signal, "of", None) is None
+    return anywhere and type(signal).band is not Signal.band
 
 
 def _timing(root: Signal) -> dict[str, tuple[Held, ...]]:

@@ -102,6 +102,8 @@ def _timeline(case: Case, start: Instant) -> list[Sample | Event | TraitSet]:
     for source, metric in dict.fromkeys((each.of, metric) for each in case.given for metric in each.values):
         stretches = [each for each in case.given if each.of == source and metric in each.values]
         changes += [Sample(source, metric, start + at, value) for at, value in _series(stretches, metric, case)]
+        if len(changes) > STEPS_LIMIT:
+            raise ValueError(f"gives more than {STEPS_LIMIT:,} values; say every: 1m, or a shorter time")
     for number, each in enumerate(case.given):
         if each.event is not None:
             data = dict(each.data) | ({"who": each.who} if each.who else {})

@@ -94,9 +94,15 @@ def history(
     return History(at, metric, source, value, text, tuple(metrics), tuple(origins), tuple(texts), events)
 
 
-def replay(program: Program, subject: Subject, past: History, *, until: Instant | None = None) -> Replayed:
-    """What a program would have decided in one scope over its history, and by `until`, with nothing happening after."""
-    runner = _Runner(replace(program, lateness=0), subject, past)  # what is in order waits for nobody
+def replay(
+    program: Program, subject: Subject, past: History, *, since: Instant | None = None, until: Instant | None = None
+) -> Replayed:
+    """What a program would have decided in one scope over its history, from `since` on, or from the first change, up to `until`.
+
+    Without either nothing is decided by a clock alone. What is in order waits for nobody.
+    """
+    first = since if since is not None else int(past.at[0]) if len(past) else until or 0
+    runner = _Runner(replace(program, lateness=0), subject, past, first)
     decisions = list(runner.run(until))
     return Replayed(subject.id, decisions, runner.state, len(past), runner.steps)
 
@@ -104,8 +110,7 @@ def replay(program: Program, subject: Subject, past: History, *, until: Instant 
 class _Runner:
     """Steps through the rows that may change something, and over the others."""
 
-    def __init__(self, program: Program, subject: Subject, past: History) -> None:
-        first = int(past.at[0]) if len(past) else 0
+    def __init__(self, program: Program, subject: Subject, past: History, first: Instant) -> None:
         self._program, self._subject, self._past = program, subject, past
         self._cell = Cell(program, beginning(program, first if program.timed else 0), subject)
         self._low = np.full(len(past.metrics) + 1, np.inf)

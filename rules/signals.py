@@ -80,7 +80,7 @@ class Level(Signal):
 
     def band(self, view: View) -> Band | None:
         readings = view.slots[self.slot]
-        if self.test is None or len(readings) != 1 or self.apart:
+        if self.test is None or len(readings) != 1 or self.apart or self._stale(readings[0], view.at):
             return None
         return self.test.band(readings[0].truth, readings[0].value, view)
 

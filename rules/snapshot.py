@@ -11,13 +11,13 @@ from typing import Any
 import msgspec
 
 from devices.sample import Event, Sample
-from rules.engine import Bucket, Cell, Engine, Running
+from rules.engine import Around, Bucket, Cell, Engine, Running
 from rules.program import Program
 from rules.step import Heard, Outcome, State
 from rules.subject import Origin, Subject
 from rules.view import TraitSet
 
-FORMAT = 1
+FORMAT = 2
 """Rises when states of before can no longer be read."""
 
 _KINDS: dict[str, type[Sample | Event | TraitSet]] = {"sample": Sample, "event": Event, "trait": TraitSet}
@@ -29,6 +29,7 @@ class _Kept(msgspec.Struct, array_like=True):
     scope: str
     state: dict[str, Any]
     buckets: list[tuple[str, int, int, dict[str, Any], Any]]
+    around: Any
 
 
 class _Rule(msgspec.Struct, array_like=True):
@@ -74,7 +75,7 @@ def _kept(scope: str, cell: Cell, program: Program) -> _Kept:
         (outcome.value, bucket.at, bucket.times, _plain(bucket.state), _heard(bucket.heard))
         for outcome, bucket in cell.buckets.items()
     ]
-    return _Kept(scope, _plain(cell.current(program)), buckets)
+    return _Kept(scope, _plain(cell.current(program)), buckets, cell.around)
 
 
 def _plain(state: State) -> dict[str, Any]:
@@ -87,7 +88,7 @@ def _heard(heard: Heard | None) -> Any:
     if heard is None:
         return None
     kind = next(name for name, type_ in _KINDS.items() if type(heard.change) is type_)
-    return kind, heard.change, heard.origin
+    return kind, heard.change, heard.origin, heard.depth
 
 
 def _load_rule(engine: Engine, running: Running, raw: msgspec.Raw) -> bool:
@@ -100,6 +101,7 @@ def _load_rule(engine: Engine, running: Running, raw: msgspec.Raw) -> bool:
             for outcome, at, times, state, heard in kept.buckets:
                 known = _hear(heard) if heard is not None else None
                 cell.buckets[Outcome(outcome)] = Bucket(at, times, _state(running.program, state), known)
+            cell.around = msgspec.convert(kept.around, type=Around | None)
             running.cells[kept.scope] = cell
             engine.resume(running, cell)
     except (msgspec.MsgspecError, TypeError, ValueError, KeyError):
@@ -120,5 +122,5 @@ def _state(program: Program, body: dict[str, Any]) -> State:
 
 
 def _hear(written: Any) -> Heard:
-    kind, change, origin = written
-    return Heard(msgspec.convert(change, type=_KINDS[kind]), msgspec.convert(origin, type=Origin))
+    kind, change, origin, depth = written
+    return Heard(msgspec.convert(change, type=_KINDS[kind]), msgspec.convert(origin, type=Origin), depth)

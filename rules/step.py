@@ -9,6 +9,7 @@ difference when anybody looked at the clock. A change older than what has been d
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from enum import StrEnum
 from hashlib import sha256
@@ -28,6 +29,8 @@ from rules.words import Text, duration, fill
 
 STEPS_LIMIT = 10_000
 """How many times the clock alone may move one scope on between two changes; what is older is left out."""
+WAITING_LIMIT = 1_000
+"""How many changes may wait for others that come before them; beyond that the oldest are taken without waiting longer."""
 
 
 UNTOLD: Instant = -1
@@ -55,10 +58,11 @@ class Outcome(StrEnum):
 
 
 class Heard(NamedTuple):
-    """A change and where it came from."""
+    """A change and where it came from; `depth` is how many rules set each other off before it."""
 
     change: Change
     origin: Origin
+    depth: int = 0
 
     @property
     def at(self) -> Instant:
@@ -66,7 +70,7 @@ class Heard(NamedTuple):
         return self.change.observed_at
 
 
-class State(msgspec.Struct, frozen=True, gc=False):
+class State(msgspec.Struct, frozen=True, gc=False, eq=False):
     """What one rule remembers of one scope.
 
     `clock` is the time up to which everything is decided. `fired_held` is for how long the condition had been true when the
@@ -83,7 +87,14 @@ class State(msgspec.Struct, frozen=True, gc=False):
     quiet_until: Instant = 0
     waiting: tuple[Heard, ...] = ()
     due: Instant | None = UNTOLD
-    """When something is due, worked out once and kept; nothing that `step` depends on."""
+    """When something is due, worked out once and kept; nothing that `step` depends on, and no part of what is remembered."""
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, State) and all(
+            getattr(self, name) == getattr(other, name) for name in self.__struct_fields__ if name != "due"
+        )
+
+    __hash__ = None  # type: ignore[assignment]
 
 
 class Stepped(NamedTuple):
@@ -115,8 +126,10 @@ def step(situation: Situation, state: State, heard: Heard) -> Stepped:
     if not lateness:
         return _take(situation, state, heard)
     newest = max(state.newest, heard.at)
-    waiting = tuple(sorted((*state.waiting, heard), key=_observed_at))
-    return _release(situation, _replace(state, newest=newest, waiting=waiting), newest - lateness)
+    place = bisect_right(state.waiting, heard.at, key=_observed_at)
+    waiting = (*state.waiting[:place], heard, *state.waiting[place:])
+    ripe = waiting[-WAITING_LIMIT - 1].at if len(waiting) > WAITING_LIMIT else newest - lateness
+    return _release(situation, _replace(state, newest=newest, waiting=waiting), max(ripe, newest - lateness))
 
 
 def pass_time(situation: Situation, state: State, until: Instant) -> Stepped:
@@ -244,8 +257,9 @@ def _evaluate(situation: Situation, state: State, at: Instant, heard: Heard | No
 
 def _view(situation: Situation, state: State, at: Instant, heard: Heard | None) -> View:
     program, subject = situation.program, situation.subject
-    change, origin = heard or (None, None)
-    view = View(list(state.slots), at, subject=subject, resolve=program.number, change=change, origin=origin)
+    view = View(list(state.slots), at, subject=subject, resolve=program.number)
+    if heard is not None:
+        view.change, view.origin, view.depth = heard
     for signal in program.takers:
         signal.take(view)
     return view
@@ -329,6 +343,7 @@ def _decide(
         because=_said(program.rule.because, known),
         clauses=tuple(clauses),
         actions=[_action(action, known) for action in actions],
+        depth=view.depth,
     )
 
 

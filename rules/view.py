@@ -11,7 +11,7 @@ from devices.sample import Event, Instant, Sample
 from rules import calendar
 from rules.conditions import Term
 from rules.subject import Origin, Subject
-from rules.where import DAYS_AHEAD
+from rules.where import DAYS_AHEAD, Where
 
 Truth: TypeAlias = bool | None
 """True, false, or unknown. Unknown never fires, and not unknown is unknown."""
@@ -41,7 +41,7 @@ class Clause(msgspec.Struct, frozen=True):
 class View:
     """Made for one evaluation at one instant; conditions write what they are to remember into `slots`."""
 
-    __slots__ = ("at", "change", "origin", "pauses", "resolve", "slots", "subject", "truths")
+    __slots__ = ("at", "change", "depth", "origin", "pauses", "resolve", "slots", "subject", "truths")
 
     def __init__(
         self,
@@ -50,11 +50,11 @@ class View:
         *,
         subject: Subject,
         resolve: Callable[[Term, Subject, Instant], float | None],
-        change: Change | None = None,
-        origin: Origin | None = None,
     ) -> None:
         self.slots, self.at, self.subject, self.resolve = slots, at, subject, resolve
-        self.change, self.origin = change, origin
+        self.change: Change | None = None
+        self.origin: Origin | None = None
+        self.depth = 0
         self.pauses: dict[int, Instant] = {}
         self.truths: dict[int, Truth] = {}
 
@@ -75,6 +75,12 @@ class View:
         if type(change) is Event and change.type == type_ and (of is None or self._comes_from(of)):
             return change
         return None
+
+    def told(self, event: Event, where: Where | None) -> Truth:
+        """What an expression says of an event; without one, any will do."""
+        if where is None:
+            return True
+        return where({"data": event.data, "type": event.type, "days": self.days() if "days" in where.names else []})
 
     def days(self) -> list[str]:
         """Today and the days ahead, as expressions see them."""

@@ -40,6 +40,8 @@ class _Checker:
         """Everything."""
         for path, condition in c.walk(self._rule.when, ("when",)):
             yield from self._condition(path, condition)
+            if c.is_moment(condition) and getattr(condition, "for_", None) is not None:
+                yield (*path, "for"), "a moment does not last; for is not for moments"
         yield from self._shape()
         yield from self._inputs()
         for path, action in self._rule.actions():
@@ -98,8 +100,6 @@ class _Checker:
     def _shape(self) -> Iterator[tuple[Path, str]]:
         if not c.is_moment(self._rule.when):
             return
-        if getattr(self._rule.when, "for_", None) is not None:
-            yield ("when", "for"), "a moment does not last; for is not for moments"
         for place, rung in enumerate(self._rule.escalate):
             if rung.after:
                 yield ("escalate", place, "after"), "a moment does not last; there is nothing to escalate"

@@ -12,7 +12,8 @@ LENGTH_LIMIT = 500
 NAMES = frozenset({"data", "type", "value", "days"})
 """`data` and `type` of an event, or the `value` of a metric; `days[0]` is today as YYYY-MM-DD, `days[2]` the day after tomorrow."""
 DAYS_AHEAD = 15
-_OVER_LISTS = re.compile(r"\.\s*(?:all|exists|exists_one|map|filter|reduce)\s*\(\s*(\w*)")
+_BLANK = r"(?:\s|//[^\n]*\n)*"
+_OVER_LISTS = re.compile(rf"\.{_BLANK}(?:all|exists|exists_one|map|filter|reduce){_BLANK}\({_BLANK}(\w*)")
 
 
 class Where:
@@ -38,7 +39,7 @@ class Where:
         """What it says of these values; `None` where they do not tell, e.g. because a field is missing."""
         try:
             answer = self._program.execute(dict(values))
-        except (KeyError, TypeError, ValueError, RuntimeError):
+        except (LookupError, ArithmeticError, TypeError, ValueError, RuntimeError):
             return None
         return answer if isinstance(answer, bool) else None
 

@@ -158,9 +158,7 @@ class Amount(Signal):
     def _value(self, view: View) -> float | None:
         if self.event:
             event = view.event_of(self.name, self.of)
-            if event is None or (self.where and self.where({"data": event.data, "type": event.type}) is not True):
-                return None
-            return 1.0
+            return 1.0 if event is not None and view.told(event, self.where) is True else None
         sample = view.sample_of(self.name, self.of)
         return sample.value if sample is not None and not isinstance(sample.value, str) else None
 

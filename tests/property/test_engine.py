@@ -1,271 +1,476 @@
-"""The rules engine: the quick path, batches and crashes change nothing, and no episode goes wrong."""
+"""The rules engine: live, replay and `step` by hand agree; batches, ticks and crashes change nothing; nothing grows."""
 
 from __future__ import annotations
 
-from collections import defaultdict
 from itertools import pairwise
+from random import Random
 
 import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from devices.sample import DAY, SECOND, Sample
-from rules import language
-from rules.engine import CLEAR, Engine, State, step
-from rules.program import compile_rule
-from rules.subject import Subject
-
-START = 1_767_225_600_000 - 90 * SECOND
-"""A minute and a half before a new year, when everybody's limit moves."""
-NOW = START + DAY
-PEOPLE = {"watch1": Subject("minji", 1980), "watch2": Subject("minji", 1980), "watch3": Subject("joon", 1956)}
-PEOPLE["watch4"] = Subject("ageless")
-
-RULE = """\
-id: {id}
-title: Ease off
-scope: {{each: person}}
-purpose: service
-inputs: {{limit: {{default: {limit}}}}}
-when: {{metric: heart_rate, above: $limit, clear_below: $limit - 5, for: {hold}, on_gap: {gap}}}
-escalate:
-  - {{after: {first}, level: notice, then: {{command: {{to: watch, type: vibrate, args: {{strength: 1}}}}}}}}
-  - {{after: 4s, level: warning, then: {{command: {{to: watch, type: vibrate, args: {{strength: 3}}}}}}}}
-  - {{after: 9s, level: critical, then: {{command: {{to: watch, type: alarm, args: {{volume: 4}}}}}}}}
-clear: {{then: {{command: {{to: watch, type: stop_alarm}}}}}}
-limits: {{cooldown: {cooldown}}}
-because: "Above {{limit:.0f}} for {{held}}."
-"""
-
-
-def _program(
-    id_="one", *, limit="person.heart_rate.recommended_max", hold="3s", gap="hold", first="0s", cooldown="20s"
-):
-    on_gap = f"{{longer_than: 5s, then: {gap}}}" if gap else "null"
-    text = RULE.format(id=id_, limit=limit, hold=hold, gap=on_gap, first=first, cooldown=cooldown)
-    return compile_rule(language.read(text, file="rule.yaml"))
-
-
-programs = st.builds(
-    _program,
-    limit=st.sampled_from(["person.heart_rate.recommended_max", "150"]),
-    hold=st.sampled_from(["0s", "3s", "10s"]),
-    gap=st.sampled_from(["hold", "reset", None]),
-    first=st.sampled_from(["0s", "2s"]),
-    cooldown=st.sampled_from(["0s", "20s"]),
+from devices.sample import SECOND, Event, Sample
+from rules import snapshot
+from rules.engine import DEPTH_LIMIT, Engine
+from rules.language import CLEAR
+from rules.step import Outcome
+from rules.view import TraitSet
+from tests.property.stage import (
+    AROUND,
+    LADDERS,
+    LASTING,
+    LATE,
+    LONG,
+    MOMENTS,
+    NOW,
+    PERSON,
+    START,
+    begun,
+    change_of,
+    end_of,
+    feed,
+    finish,
+    fold,
+    programs,
+    replayed,
+    rule,
+    streams,
+    tick,
+    told,
 )
-rates = st.sampled_from([60, 144.9, 145, 150, 150.1, 154, 159, 170, 170.8, 175.8, 176, 190, 220])
-values = rates | st.just("unwell")
-steps_ms = st.sampled_from([0, 1, 500, 1_000, 1_000, 1_000, 2_000, 5_000, 5_001, 31_000, -1_000, -7_000])
+
+NEVER_IN_THE_STORY = {"rises", "day max", "first_at", "equals", "moment falls", "sum", "min", "where", "during"}
+MANY = settings(max_examples=60)
+PLENTY = settings(max_examples=40)
 
 
-@st.composite
-def streams(draw, *, sources=tuple(PEOPLE), heard=values):
-    """Samples as they come: mostly a second apart, some twice, late, after a gap, or of something else."""
-    at, samples = START, []
-    runs = draw(st.lists(st.tuples(heard, st.integers(1, 12), steps_ms, st.sampled_from(sources)), max_size=12))
-    for value, length, pause, source in runs:
-        at += pause
-        for _ in range(length):
-            samples.append(Sample(source, "heart_rate", at, value))
-            at += SECOND
-    extra = st.sampled_from([Sample("watch1", "steps", START, 5), Sample("watch1", "sleep_stage", START, "deep")])
-    for place, odd in draw(st.lists(st.tuples(st.integers(0, 40), extra), max_size=3)):
-        samples.insert(place, odd)
-    for place, back in draw(st.lists(st.tuples(st.integers(0, 200), st.integers(1, 30)), max_size=4)):
-        if place < len(samples):
-            samples.insert(place + back, samples[place])
-    return samples
+# Live, replay and dry-run are one.
 
 
-numbers = streams(heard=rates)
+@given(programs(), streams())
+@MANY
+def test_feeding_is_folding_step(program, changes):
+    engine = begun(program)
+    decided = feed(engine, changes) + finish(engine, program, changes)
+    assert told(decided) == told(fold(program, changes, until=end_of(changes)))
 
 
-def _fold(program, samples):
-    """What `step` alone decides: the plain truth."""
-    states, decisions = defaultdict(State), []
-    for sample in samples:
-        if isinstance(sample, Sample) and sample.metric == program.metric and sample.source in PEOPLE:
-            subject = PEOPLE[sample.source]
-            states[subject.id], decided = step(program, states[subject.id], sample, subject=subject, now=NOW)
-            decisions += decided
-    return dict(states), decisions
+@given(programs(), streams(LATE))
+@MANY
+def test_feeding_is_folding_step_where_some_comes_late(program, changes):
+    engine = begun(program)
+    decided = feed(engine, changes) + finish(engine, program, changes)
+    assert told(decided) == told(fold(program, changes, until=end_of(changes)))
 
 
-def _feed(engine, samples):
-    return engine.feed(samples, subject_of=PEOPLE.get, now=NOW)
+@given(programs(), streams())
+@MANY
+def test_replaying_is_folding_step(program, changes):
+    until = end_of(changes)
+    assert told(replayed(program, changes, until=until)) == told(fold(program, changes, until=until))
 
 
-def _episodes(decisions):
-    by_scope = defaultdict(list)
-    for decision in decisions:
-        by_scope[decision.scope].append(decision)
-    return by_scope
+def _long_story(seed):
+    """Hours of one watch, calm for the most part, with pauses that end at, before and after what is due."""
+    told, at = Random(seed), START
+    changes = []
+    for number in range(500):
+        at += told.choice([1, 2, 2, 3, 4, 5, 9, 20]) * SECOND + told.choice([0, 0, 0, 1])
+        kind = told.choice(["rate"] * 8 + ["worn", "removed", "sleep", "workout", "steps", "spo2"])
+        changes.append(change_of(kind, told.choice([60.0, 148.0, 190.0, 190.0, 195.0, 200.0]), "watch1", at, number))
+    return changes
 
 
-@given(programs, numbers)
-@settings(max_examples=300)
-def test_feeding_is_folding_step(program, samples):
-    engine = Engine([program])
-    states, decisions = _fold(program, samples)
-    assert _feed(engine, samples) == decisions
-    assert engine.states("one") == states
+@pytest.mark.parametrize("name", [*LASTING, *(f"moment {name}" for name in MOMENTS)])
+@pytest.mark.parametrize("seed", [1, 2])
+def test_over_a_long_story_live_replay_and_step_agree(name, seed):
+    moment = name.startswith("moment ")
+    program = rule(MOMENTS[name[7:]], moment=True) if moment else rule(LASTING[name], ladder=LADDERS[1])
+    changes, engine, live = _long_story(seed), begun(program), []
+    until = end_of(changes)
+    for change in changes:
+        live += tick(engine, change.observed_at - 1) + feed(engine, [change])
+    live += finish(engine, program, changes)
+    plain = told(fold(program, changes, until=until))
+    assert told(live) == plain
+    quiet = begun(program)
+    assert told(feed(quiet, changes) + finish(quiet, program, changes)) == plain
+    assert told(replayed(program, changes, until=until)) == plain
+    assert plain or name in NEVER_IN_THE_STORY
 
 
-@given(programs, streams())
-@settings(max_examples=120)
-def test_feeding_texts_among_the_numbers_is_folding_step_too(program, samples):
-    engine = Engine([program])
-    states, decisions = _fold(program, samples)
-    assert _feed(engine, samples) == decisions
-    assert engine.states("one") == states
+def test_what_comes_at_the_very_time_something_is_due_comes_first():
+    program = rule("{missing: {event: removed}, after: {event: worn}, within: 5s}", moment=True, lateness="0s")
+    begins, ends = Event("watch1", "a", "worn", START, {}), Event("watch1", "b", "removed", START + 5 * SECOND, {})
+    assert feed(begun(program), [begins, ends]) == []
+    held = rule("{all: [{metric: heart_rate, above: 150}, {absent: worn, for: 5s}]}", lateness="0s")
+    worn, rate = begins, Sample("watch1", "heart_rate", START + 5 * SECOND, 190.0)
+    assert len(feed(begun(held), [worn, rate])) == 1
+    nightly = rule("{schedule: '1 0 * * *'}", moment=True)
+    nearly = rule("{any: [{schedule: '1 0 * * *'}, {event: removed}]}", moment=True, lateness="0s")
+    at_one = msgspec.structs.replace(ends, observed_at=START + 120 * SECOND)
+    assert len(feed(begun(nearly), [at_one])) == 2
+    assert len(tick(begun(nightly), START + 120 * SECOND)) == 1
 
 
-@given(numbers)
-def test_rules_do_not_disturb_each_other(samples):
-    one, two = _program("one"), _program("two", limit="150", hold="0s")
-    together = _feed(Engine([one, two]), samples)
-    for program in (one, two):
-        assert [each for each in together if each.rule == program.rule.id] == _fold(program, samples)[1]
+@given(streams())
+def test_rules_do_not_disturb_each_other(changes):
+    one, two = rule(LASTING["above hold"], id_="one"), rule(LASTING["mean"], id_="two")
+    three = rule(MOMENTS["sequence"], moment=True, id_="three")
+    engine = Engine([one, two, three])
+    together = feed(engine, changes)
+    for program in (one, two, three):
+        assert [each for each in together if each.rule == program.id] == fold(program, changes)
 
 
-@given(programs, numbers, st.lists(st.integers(0, 200), max_size=8))
-@settings(max_examples=120)
-def test_the_boundaries_of_batches_change_nothing(program, samples, cuts):
-    engine, decisions = Engine([program]), []
-    edges = [0, *sorted(min(cut, len(samples)) for cut in cuts), len(samples)]
+@given(programs(), streams(LATE), st.lists(st.integers(0, 80), max_size=8))
+@PLENTY
+def test_the_boundaries_of_batches_change_nothing(program, changes, cuts):
+    engine, decisions = begun(program), []
+    edges = [0, *sorted(min(cut, len(changes)) for cut in cuts), len(changes)]
     for begin, end in pairwise(edges):
-        decisions += _feed(engine, samples[begin:end])
-    assert decisions == _fold(program, samples)[1]
+        decisions += feed(engine, changes[begin:end])
+    decisions += finish(engine, program, changes)
+    assert told(decisions) == told(fold(program, changes, until=end_of(changes)))
 
 
-@given(programs, numbers, st.lists(st.integers(0, 200), max_size=8))
-@settings(max_examples=120)
-def test_a_restart_at_any_point_changes_no_decision(program, samples, crashes):
-    engine, decisions, done = Engine([program]), [], 0
-    for crash in sorted({min(crash, len(samples)) for crash in crashes}):
-        decisions += _feed(engine, samples[done:crash])
-        snapshot, done, engine = engine.snapshot(), crash, Engine([program])
-        engine.restore(snapshot)
-        assert engine.states("one") == _fold(program, samples[:crash])[0]
-    decisions += _feed(engine, samples[done:])
-    assert decisions == _fold(program, samples)[1]
+@given(programs(), streams(), st.data())
+@MANY
+def test_ticks_that_overtake_no_change_change_nothing(program, changes, data):
+    engine, decisions = begun(program), []
+    shares = st.one_of(st.none(), st.floats(0, 1))
+    for change, following in pairwise([*changes, Sample("", "", end_of(changes), 0.0)]):
+        decisions += feed(engine, [change])
+        room = following.observed_at - change.observed_at - 1
+        if room >= 0 and (share := data.draw(shares)) is not None:
+            decisions += tick(engine, change.observed_at + round(room * share))
+    decisions += finish(engine, program, changes)
+    assert told(decisions) == told(fold(program, changes, until=end_of(changes)))
 
 
-@given(programs, numbers, st.integers(0, 200), st.integers(0, 200))
-@settings(max_examples=120)
-def test_replaying_from_an_older_snapshot_decides_the_same_ids_again(program, samples, saved, crashed):
-    saved, crashed = sorted((min(saved, len(samples)), min(crashed, len(samples))))
-    engine = Engine([program])
-    before = _feed(engine, samples[:saved])
-    snapshot = engine.snapshot()
-    lost = _feed(engine, samples[saved:crashed])
-    again = Engine([program])
-    again.restore(snapshot)
-    replayed = _feed(again, samples[saved:])
-    assert replayed[: len(lost)] == lost
-    assert before + replayed == _fold(program, samples)[1]
+@given(programs(), streams())
+def test_deciding_again_at_another_time_gives_the_same_ids(program, changes):
+    ids = [each.id for each in feed(begun(program), changes)]
+    again = begun(program).feed(changes, surroundings=AROUND, now=1)
+    assert [each.id for each in again] == ids
 
 
-@given(programs, numbers)
-def test_deciding_again_gives_the_same_decisions(program, samples):
-    assert _feed(Engine([program]), samples) == _feed(Engine([program]), samples)
-
-
-@given(programs, numbers)
-@settings(max_examples=120)
-def test_decision_ids_are_unique(program, samples):
-    ids = [decision.id for decision in _feed(Engine([program]), samples)]
+@given(programs(), streams([1, 500, 1_000, 5_001], distinct=True))
+def test_decision_ids_are_unique(program, changes):
+    engine = begun(program)
+    ids = [each.id for each in feed(engine, changes) + finish(engine, program, changes)]
     assert len(set(ids)) == len(ids)
 
 
-@given(programs, numbers)
-def test_the_time_of_deciding_is_not_part_of_the_id(program, samples):
-    now, later = Engine([program]), Engine([program])
-    ids = [each.id for each in now.feed(samples, subject_of=PEOPLE.get, now=1)]
-    assert [each.id for each in later.feed(samples, subject_of=PEOPLE.get, now=2)] == ids
+# Crashes.
 
 
-@given(streams(sources=("watch4",), heard=rates))
-def test_without_a_birth_year_nothing_is_decided(samples):
-    assert _feed(Engine([_program(hold="0s")]), samples) == []
+def _crashed(engine, program):
+    kept = snapshot.save(engine)
+    again = Engine([program])
+    assert snapshot.load(again, kept) == set()
+    again.begin("person", PERSON, at=NOW)
+    assert snapshot.save(again) == kept
+    return again
 
 
-@given(streams(sources=("watch9",), heard=rates))
-def test_nothing_is_decided_about_nobody(samples):
-    assert _feed(Engine([_program(limit="150", hold="0s")]), samples) == []
+@given(programs(), streams(LATE), st.lists(st.integers(0, 80), max_size=6), st.booleans())
+@MANY
+def test_a_crash_at_any_point_changes_no_decision(program, changes, crashes, ticking):
+    engine, decisions, done = begun(program), [], 0
+    for crash in sorted({min(crash, len(changes)) for crash in crashes}):
+        decisions += feed(engine, changes[done:crash])
+        done, engine = crash, _crashed(engine, program)
+        later = min((each.observed_at for each in changes[done:]), default=0)
+        if ticking:
+            decisions += tick(engine, later - 1)
+    decisions += feed(engine, changes[done:])
+    decisions += finish(engine, program, changes)
+    assert told(decisions) == told(fold(program, changes, until=end_of(changes)))
 
 
-@given(programs, numbers, st.lists(st.integers(0, 200), max_size=20))
-@settings(max_examples=120)
-def test_duplicates_and_late_samples_decide_nothing(program, samples, places):
-    samples = [each for each in samples if isinstance(each, Sample) and each.metric == "heart_rate"]
-    engine, clean = Engine([program]), Engine([program])
-    for place, sample in enumerate(samples):
-        assert _feed(engine, [sample]) == _feed(clean, [sample])
-        known = {scope: state.last_at for scope, state in engine.states("one").items()}
-        late = [msgspec.structs.replace(samples[back], value=250) for back in places if back <= place]
-        late = [each for each in late if each.observed_at <= known[PEOPLE[each.source].id]]
-        assert _feed(engine, late) == []
+@given(programs(), streams(LATE), st.integers(0, 60), st.integers(0, 60))
+@PLENTY
+def test_feeding_again_from_an_older_snapshot_decides_the_same_again(program, changes, saved, crashed):
+    saved, crashed = sorted((min(saved, len(changes)), min(crashed, len(changes))))
+    engine = begun(program)
+    before = feed(engine, changes[:saved])
+    kept = snapshot.save(engine)
+    lost = feed(engine, changes[saved:crashed])
+    again = Engine([program])
+    assert snapshot.load(again, kept) == set()
+    anew = feed(again, changes[saved:])
+    assert told(anew[: len(lost)]) == told(lost)
+    assert told(before + anew) == told(fold(program, changes))
+
+
+PENDING = {
+    "a pending for": (rule(LASTING["above for"]), [(0, 190.0)], [(3, "notice")]),
+    "a climbed ladder": (
+        rule(LASTING["above"], ladder=[("0s", "notice"), ("9s", "critical")]),
+        [(0, 190.0), (5, 190.0)],
+        [(0, "notice"), (9, "critical")],
+    ),
+    "a cooldown": (
+        rule(LASTING["above"], cooldown="20s"),
+        [(0, 190.0), (1, 60.0), (2, 190.0)],
+        [(0, "notice"), (1, CLEAR), (21, "notice")],
+    ),
+    "an armed edge": (rule(MOMENTS["rises"], moment=True), [(0, 60.0), (8, 148.0), (9, 190.0)], [(9, "notice")]),
+    "a spent edge": (
+        rule(MOMENTS["rises"], moment=True),
+        [(0, 60.0), (1, 190.0), (8, 148.0), (9, 190.0)],
+        [(1, "notice")],
+    ),
+    "a window": (
+        rule("{metric: heart_rate, window: 1m, agg: sum, above: 300}"),
+        [(0, 160.0), (30, 160.0), (200, 10.0)],
+        [(30, "notice"), (61, CLEAR)],
+    ),
+    "an absence": (rule(LASTING["absent"]), [(0, 60.0)], [(4, "notice")]),
+    "what waits": (rule(LASTING["above"], lateness="7s"), [(0, 190.0)], [(0, "notice")]),
+    "a total": (
+        rule(LASTING["total"]),
+        [(0, 190.0), (1, 60.0), (2, 190.0)],
+        [(6, "notice"), (60, CLEAR), (65, "notice")],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PENDING)
+def test_a_crash_between_any_two_samples_leaves_nothing_out(name):
+    program, written, expected = PENDING[name]
+    engine, decisions = begun(program), []
+    for seconds, value in written:
+        engine = _crashed(engine, program)
+        decisions += feed(engine, [Sample("watch1", "heart_rate", START + seconds * SECOND, value)])
+    decisions += tick(_crashed(engine, program), START + 300 * SECOND)
+    assert [((each.observed_at - START) // SECOND, each.level) for each in decisions] == expected
+
+
+def test_a_missing_event_is_missed_after_a_crash_too():
+    program = rule(MOMENTS["missing"], moment=True)
+    engine = begun(program)
+    assert feed(engine, [Event("watch1", "e1", "worn", START, {})]) == []
+    again = _crashed(engine, program)
+    assert tick(again, START + 5 * SECOND + program.lateness - 1) == []
+    [decision] = tick(again, START + 5 * SECOND + program.lateness)
+    assert decision.observed_at == START + 5 * SECOND
+
+
+def test_a_schedule_is_kept_in_the_time_of_the_home_after_a_crash():
+    program = rule("{schedule: '0 7 * * *'}", moment=True)
+    seven = START + 60 * SECOND + 7 * 3_600 * SECOND
+    engine = _crashed(begun(program), program)
+    assert tick(engine, seven - 1) == []
+    [decision] = tick(engine, seven)
+    assert decision.observed_at == seven
+
+
+def test_what_a_timer_publishes_after_a_crash_is_heard_by_other_rules():
+    first = rule(MOMENTS["missing"], moment=True, id_="first", then="then: {event: {type: removed}}")
+    second = rule("{event: removed}", moment=True, id_="second")
+    engine = Engine([first, second])
+    feed(engine, [Event("watch1", "e1", "worn", START, {})])
+    kept = snapshot.save(engine)
+    again = Engine([first, second])
+    assert snapshot.load(again, kept) == set()
+    for each in (engine, again):
+        assert [decision.rule for decision in tick(each, START + 60 * SECOND)] == ["first", "second"]
+
+
+@given(streams())
+def test_a_snapshot_of_another_version_is_left_out(changes):
+    old, new = rule(LASTING["above for"]), rule(LASTING["above hold"])
+    before, engine = begun(old), Engine([new])
+    feed(before, changes)
+    assert snapshot.load(engine, snapshot.save(before)) == {"one"}
+    assert feed(engine, changes) == fold(new, changes)
+
+
+@pytest.mark.parametrize("kept", [b"", b"nonsense", msgspec.msgpack.encode([99, {}]), msgspec.msgpack.encode([1, {}])])
+def test_a_snapshot_that_cannot_be_read_is_said_to_be_missing(kept):
+    assert snapshot.load(Engine([rule(LASTING["above"])]), kept) == {"one"}
+
+
+# Late.
+
+
+@given(programs(lateness=("0s", "2s")), streams(LONG), st.integers(1, 90_000), st.data())
+@PLENTY
+def test_what_is_older_than_the_clock_is_traced_and_not_acted_on(program, changes, back, data):
+    changes = heard = [each for each in changes if isinstance(each, Sample) and each.metric in program.metrics]
+    engine, clean = begun(program), begun(program)
+    late = 0
+    for change in heard:
+        assert feed(engine, [change]) == feed(clean, [change])
+        clock = engine.states("one")["minji"].clock
+        if clock > START and data.draw(st.booleans()):
+            late += 1
+            assert feed(engine, [msgspec.structs.replace(change, observed_at=clock - back, value=250.0)]) == []
     assert engine.states("one") == clean.states("one")
+    buckets = engine.running["one"].cells["minji"].buckets if changes and late else {}
+    assert (buckets[Outcome.LATE].times if late else 0) == late
 
 
-@given(programs, numbers)
-@settings(max_examples=120)
-def test_an_episode_climbs_the_ladder_in_order_and_is_ended_once(program, samples):
-    ladder = [rung.level for rung in program.ladder]
-    engine = Engine([program])
-    for scope, decisions in _episodes(_feed(engine, samples)).items():
-        climbed: list[str] = []
-        for decision in decisions:
-            if decision.level == CLEAR:
-                climbed = []
-            else:
-                climbed.append(decision.level)
-                assert climbed == ladder[: len(climbed)]
-        firing = engine.states("one")[scope].phase == "firing"
-        assert firing or not climbed
+@given(programs(lateness=("7s",)), streams([1, 500, 1_000, 2_000, 31_000], distinct=True), st.data())
+@MANY
+def test_what_is_shuffled_by_no_more_than_the_lateness_decides_the_same(program, changes, data):
+    delays = data.draw(st.lists(st.integers(0, 7_000), min_size=len(changes), max_size=len(changes)))
+    arrivals = [
+        each for _, each in sorted(zip(delays, changes, strict=True), key=lambda each: each[0] + each[1].observed_at)
+    ]
+    engine = begun(program)
+    decided = feed(engine, arrivals) + finish(engine, program, changes)
+    assert told(decided) == told(fold(program, changes, until=end_of(changes)))
 
 
-@given(programs, numbers)
-@settings(max_examples=120)
-def test_one_episode_has_one_clear_before_the_next_begins(program, samples):
-    for decisions in _episodes(_feed(Engine([program]), samples)).values():
-        begins = 0
-        for decision in decisions:
-            if decision.level == CLEAR:
-                begins = 0
-            elif decision.level == program.ladder[0].level:
-                begins += 1
-            assert begins <= 1
+# Episodes.
 
 
-@given(programs, numbers)
-@settings(max_examples=120)
-def test_the_cooldown_is_respected(program, samples):
-    for decisions in _episodes(_feed(Engine([program]), samples)).values():
-        cleared_at = None
-        for decision in decisions:
-            if cleared_at is not None:
-                assert decision.observed_at >= cleared_at + program.cooldown
-            if decision.level == CLEAR:
-                cleared_at = decision.observed_at
-
-
-@given(programs, numbers)
-@settings(max_examples=120)
-def test_nothing_is_decided_below_the_limit_or_too_soon(program, samples):
-    for decision in _feed(Engine([program]), samples):
+@given(programs(moments=()), streams())
+@PLENTY
+def test_an_episode_climbs_its_ladder_in_order_is_ended_once_and_rests(program, changes):
+    engine, ladder = begun(program), [step.level for step in program.ladder]
+    climbed, rests_until = [], 0
+    for decision in feed(engine, changes) + finish(engine, program, changes):
         if decision.level == CLEAR:
-            assert decision.clause.value < decision.clause.clear_below
+            climbed, rests_until = [], decision.observed_at + program.cooldown
         else:
-            assert decision.clause.value >= decision.clause.clear_below
-            assert decision.clause.held >= program.hold_for
+            climbed.append(decision.level)
+            assert climbed == ladder[: len(climbed)]
+            assert decision.observed_at >= rests_until
 
 
-@given(numbers, st.integers(0, 100))
-def test_a_snapshot_of_another_version_of_the_rule_is_left_out(samples, place):
-    old, new = Engine([_program(hold="3s")]), Engine([_program(hold="10s")])
-    _feed(old, samples[:place])
-    new.restore(old.snapshot())
-    assert _feed(new, samples[place:]) == _fold(_program(hold="10s"), samples[place:])[1]
+# Nothing grows.
+
+
+STREAM = [
+    change
+    for second in range(4_000)
+    for at in [START + second * 7 * SECOND]
+    for change in (
+        Sample("watch1", "heart_rate", at, float(60 + second * 37 % 160)),
+        Sample("watch2", "heart_rate", at + 300, float(60 + second * 11 % 160)),
+        Sample("watch1", "steps", at + 500, float(second % 400)),
+        Sample("watch1", "sleep_stage", at + 600, ("deep", "light", "rem")[second % 3]),
+        Event(
+            "watch1", f"e{second}", ("worn", "removed", "workout.ended")[second % 5 % 3], at + 700, {"distance_m": 2.0}
+        ),
+    )
+]
+BOUND = 24_000
+
+
+@pytest.mark.parametrize("name", [*LASTING, *(f"moment {name}" for name in MOMENTS)])
+def test_what_is_remembered_of_a_scope_is_bounded(name):
+    moment = name.startswith("moment ")
+    program = rule(MOMENTS[name[7:]], moment=True) if moment else rule(LASTING[name], cooldown="20s")
+    engine = begun(program)
+    sizes = []
+    for place in range(0, len(STREAM), 4_000):
+        feed(engine, STREAM[place : place + 4_000])
+        sizes.append(len(snapshot.save(engine)))
+    assert max(sizes) < BOUND
+
+
+def test_a_flood_within_the_lateness_is_bounded_too():
+    program = rule(LASTING["above"], lateness="10m")
+    engine = begun(program)
+    feed(engine, [Sample("watch1", "heart_rate", START + n, 60.0) for n in range(20_000)])
+    assert len(engine.states("one")["minji"].waiting) <= 1_000
+
+
+# Loops.
+
+
+def _looping(programs_):
+    engine, cut = Engine(programs_), []
+    engine.on_loop = cut.append
+    return engine, cut
+
+
+WORN = Event("watch1", "e1", "worn", START, {})
+
+
+def test_a_rule_that_sets_itself_off_is_cut_and_the_engine_goes_on():
+    program = rule("{event: worn}", moment=True, then="then: {event: {type: worn}}")
+    engine, cut = _looping([program])
+    assert len(feed(engine, [WORN])) == DEPTH_LIMIT + 1
+    assert [each.rule for each in cut] == ["one"]
+    later = msgspec.structs.replace(WORN, id="e2", observed_at=START + SECOND)
+    assert len(feed(engine, [later])) == DEPTH_LIMIT + 1
+    assert len(cut) == 2
+
+
+def test_rules_that_set_each_other_off_are_cut():
+    one = rule("{event: worn}", moment=True, id_="one", then="then: {event: {type: removed}}")
+    two = rule("{event: removed}", moment=True, id_="two", then="then: {event: {type: worn}}")
+    engine, cut = _looping([one, two])
+    assert [each.rule for each in feed(engine, [WORN])] == ["one", "two"] * ((DEPTH_LIMIT + 1) // 2)
+    assert len(cut) == 1
+
+
+def test_a_loop_over_what_waits_is_cut_too():
+    program = rule(
+        "{any: [{event: worn}, {event: removed}]}", moment=True, lateness="2s", then="then: {event: {type: worn}}"
+    )
+    engine, cut = _looping([program])
+    decisions = feed(engine, [WORN])
+    for second in range(1, 20):
+        decisions += tick(engine, START + second * SECOND)
+    assert len(decisions) == DEPTH_LIMIT + 1
+    assert len(cut) == 1
+
+
+def test_a_loop_over_traits_is_cut():
+    one = rule("{trait: mood, equals: 'on'}", id_="one", then="then: {trait: {name: mood, to: 'off'}}")
+    two = rule("{trait: mood, equals: 'off'}", id_="two", then="then: {trait: {name: mood, to: 'on'}}")
+    engine, cut = _looping([one, two])
+    decided = engine.set_trait("person", PERSON, TraitSet(START, "mood", "on"), now=NOW)
+    assert [each.rule for each in decided if each.level != CLEAR] == ["one", "two"] * ((DEPTH_LIMIT + 1) // 2)
+    assert len(cut) == 1
+
+
+def test_rules_that_multiply_are_cut():
+    six = "then: [" + ", ".join(["{event: {type: worn}}"] * 6) + "]"
+    engine, cut = _looping([rule("{event: worn}", moment=True, id_=f"r{n}", then=six) for n in range(5)])
+    assert len(feed(engine, [WORN])) < 10_000
+    assert cut
+
+
+def test_rules_agree_on_what_a_trait_was_set_to_last():
+    first = rule("{trait: mood, equals: low}", id_="first", then="then: {trait: {name: mood, to: high}}")
+    second = rule("{trait: mood, equals: low}", id_="second")
+    engine, _ = _looping([first, second])
+    engine.set_trait("person", PERSON, TraitSet(START, "mood", "low"), now=NOW)
+    assert {engine.states(each)["minji"].slots[0] for each in ("first", "second")} == {("high", False)}
+
+
+def test_what_rules_publish_by_the_clock_is_heard_in_order_of_time():
+    absent = "then: {event: {type: removed}}"
+    first = rule(LASTING["absent"], id_="first", then=absent)
+    second = rule("{any: [{event: removed}, {schedule: '0,1 0 * * *'}]}", moment=True, lateness="0s", id_="second")
+    told_by = []
+    for ticks in ([200], range(1, 201)):
+        engine = Engine([first, second])
+        engine.begin("person", PERSON, at=START)
+        decisions = feed(engine, [Sample("watch1", "heart_rate", START + 90 * SECOND, 60.0)])
+        for seconds in ticks:
+            decisions += tick(engine, START + seconds * SECOND)
+        told_by.append(sorted(told(decisions)))
+    assert told_by[0] == told_by[1]
+    assert len(told_by[0]) == 4
+
+
+def test_what_another_watch_says_is_not_taken_for_what_was_asked_for():
+    program = rule("{metric: heart_rate, of: watch1, above: 150, for: 20s, on_gap: {longer_than: 5s, then: reset}}")
+    changes = [Sample("watch1", "heart_rate", START, 190.0)]
+    changes += [Sample("watch2", "heart_rate", START + n * SECOND, 200.0) for n in range(1, 19)]
+    changes += [Sample("watch1", "heart_rate", START + 19 * SECOND, 190.0)]
+    changes += [Sample("watch1", "heart_rate", START + 21 * SECOND, 190.0)]
+    engine = begun(program)
+    assert feed(engine, changes) == fold(program, changes) == []
+    assert replayed(program, changes, until=None) == []
+    assert engine.states("one")["minji"].slots[0][0].value == 190.0
