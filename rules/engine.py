@@ -23,6 +23,7 @@ from rules.step import UNTOLD, Heard, Outcome, Situation, State, Stepped, beginn
 from rules.subject import Origin, Subject
 from rules.view import TraitSet, View
 
+WATCHED_LIMIT = 200_000
 PASSED_LIMIT = 1_024
 """Samples that changed nothing but count are kept this long before they are taken in."""
 DEPTH_LIMIT = 5
@@ -208,6 +209,7 @@ class Engine:
         self._by_metric: dict[str, list[Running]] = {}
         self._by_event: dict[str, list[Running]] = {}
         self._by_trait: dict[str, list[Running]] = {}
+        self._watched: dict[tuple[str, str], tuple[Around, list[tuple[Running, Cell, _Calm | None]]]] = {}
         self._timers: list[tuple[Instant, str, str]] = []
         self._following: deque[tuple[str, Subject, Around | None, Decision]] = deque()
         self.on_loop: Callable[[Decision], None] = lambda _: None
@@ -233,6 +235,7 @@ class Engine:
 
     def drop(self, key: str) -> None:
         """Let a rule go, with what it remembers."""
+        self._watched.clear()
         gone = self.running.pop(key, None)
         if gone is not None:
             for index, names in self._indexes(gone.program):
@@ -257,7 +260,7 @@ class Engine:
             if change.source is not source or change.metric is not metric:
                 source, metric = change.source, change.metric
                 around = surroundings.of(source)
-                watching = list(self._watching(metric, around)) if around is not None else []
+                watching = self._watching(metric, around) if around is not None else []
             at, value = change.observed_at, change.value
             for running, cell, calm in watching:
                 if (
@@ -306,6 +309,7 @@ class Engine:
 
     def resume(self, running: Running, cell: Cell) -> None:
         """Go on with a cell that was kept: what is due is known when its scope is, at the next tick."""
+        self._watched.clear()
         cell.due = cell.state.clock
         heapq.heappush(self._timers, (cell.due, running.key, cell.subject.id))
 
@@ -315,6 +319,7 @@ class Engine:
         return {scope: cell.current(running.program) for scope, cell in running.cells.items()}
 
     def _index(self, running: Running) -> None:
+        self._watched.clear()
         self.running[running.key] = running
         for index, names in self._indexes(running.program):
             for name in names:
@@ -325,12 +330,21 @@ class Engine:
         yield self._by_event, program.events
         yield self._by_trait, program.traits
 
-    def _watching(self, metric: str, around: Around) -> Iterator[tuple[Running, Cell, _Calm | None]]:
-        """The rules that listen to a metric, each with its cell of every scope it is about."""
+    def _watching(self, metric: str, around: Around) -> list[tuple[Running, Cell, _Calm | None]]:
+        """The rules that listen to a metric, each with its cell of every scope it is about; found out once."""
+        key = (metric, around.origin.source)
+        known = self._watched.get(key)
+        if known is not None and known[0] is around:
+            return known[1]
+        watching = []
         for running in self._by_metric[metric]:
             for subject in around.scopes(running.kind):
                 cell = running.cell(subject)
-                yield running, cell, cell.calm.get(metric)
+                watching.append((running, cell, cell.calm.get(metric)))
+        if len(self._watched) >= WATCHED_LIMIT:
+            self._watched.clear()
+        self._watched[key] = (around, watching)
+        return watching
 
     def _hear(self, event: Event, around: Around | None, now: Instant, *, depth: int = 0) -> list[Decision]:
         decisions: list[Decision] = []
