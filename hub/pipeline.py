@@ -21,7 +21,7 @@ import structlog
 
 from devices import codecs, topics, twin
 from devices.command import Result
-from devices.errors import HubError, StoreUnavailable
+from devices.errors import StoreUnavailable
 from devices.sample import SECOND, Event, Instant, Reject, Sample
 from devices.topics import Channel
 from hub.arrivals import Arrivals
@@ -227,6 +227,8 @@ class Pipeline:
             wish()
         except StoreUnavailable as error:
             log.warning("wish_failed", reason=str(error))
+        except Exception:  # a wish that breaks must not end the pipeline either
+            log.exception("wish_failed")
 
     def _turn(self, messages: Sequence[Inbound]) -> None:
         """Take a batch; should it break the pipeline, each message by itself, so that only the one that does is set aside."""
@@ -414,7 +416,7 @@ def _refusal(message: Inbound, entry: Entry | None, reject: Reject) -> Quarantin
 def _answer(answer: Future[Outcome], do: Callable[[], Outcome]) -> None:
     try:
         answer.set_result(do())
-    except HubError as error:
+    except Exception as error:  # noqa: BLE001  (whoever asked has it raised)
         answer.set_exception(error)
 
 

@@ -61,5 +61,7 @@ class Upkeep:
             chore.do()
         except StoreUnavailable as error:
             log.warning("chore_failed", chore=chore.name, reason=str(error))
+        except Exception:  # the other chores must go on
+            log.exception("chore_failed", chore=chore.name)
         ended = time.monotonic()
         chore.due = ended + max(chore.every, _SHARE * (ended - began))

@@ -51,6 +51,13 @@ class Around(NamedTuple):
         return () if subject is None else (subject,)
 
 
+def alone(kind: str, subject: Subject) -> Around:
+    """Around a scope of which only the clock has told anything."""
+    homes = (subject,) if kind == "home" else ()
+    person, device, place = (subject if kind == each else None for each in ("person", "device", "place"))
+    return Around(Origin("", person=person.id if person is not None else None), person, homes, device, place)
+
+
 class Surroundings(Protocol):
     """What the engine must be told about devices, people and homes."""
 
@@ -391,7 +398,8 @@ class Engine:
             return [msgspec.structs.replace(decision, shadow=True) for decision in stepped.decisions]
         for decision in stepped.decisions:
             if any(action["kind"] in ("trait", "event") for action in decision.actions):
-                self._following.append((running.kind, cell.subject, cell.around, decision))
+                around = cell.around or alone(running.kind, cell.subject)
+                self._following.append((running.kind, cell.subject, around, decision))
         return stepped.decisions
 
     def _follow(self, now: Instant) -> list[Decision]:
