@@ -23,7 +23,7 @@ from rules.where import Where
 from rules.windows import Amount, Days
 
 LATENESS: Instant = 2_000
-"""How long a rule that listens to several things waits for what is still on its way, unless it says otherwise."""
+"""How long a rule about a home or place, which many devices tell of, waits for what is on its way, unless it says otherwise."""
 ZONE_EVENTS = frozenset({"zone.entered", "zone.left", "tapped"})
 _BOTH: frozenset[bool] = frozenset({True, False})
 _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -145,7 +145,7 @@ def compile_rule(rule: Rule, models: Mapping[str, Model]) -> Program:
         metrics=frozenset(compiler.metrics),
         events=frozenset(compiler.events),
         traits=frozenset(compiler.traits),
-        lateness=_lateness(rule, compiler),
+        lateness=_lateness(rule),
         cooldown=rule.limits.cooldown,
         ladder=tuple(Step(rung.after, rung.level, tuple(rung.then)) for rung in rule.ladder),
         when_clear=tuple(rule.clear.then) if rule.clear else None,
@@ -159,11 +159,10 @@ def compile_rule(rule: Rule, models: Mapping[str, Model]) -> Program:
     )
 
 
-def _lateness(rule: Rule, compiler: _Compiler) -> Instant:
+def _lateness(rule: Rule) -> Instant:
     if rule.limits.lateness is not None:
         return rule.limits.lateness
-    alone = len(compiler.metrics) + len(compiler.events) <= 1 and rule.scope.each in ("person", "device")
-    return 0 if alone else LATENESS
+    return 0 if rule.scope.each in ("person", "device") else LATENESS
 
 
 def _quick(root: Signal, metrics: set[str]) -> dict[str, tuple[Signal, ...]]:

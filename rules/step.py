@@ -186,6 +186,8 @@ def _release(situation: Situation, state: State, until: Instant) -> Stepped:
 
 
 def _take(situation: Situation, state: State, heard: Heard) -> Stepped:
+    if not state.clock:
+        state = _replace(state, clock=heard.at - 1)  # nothing was due before a rule met its scope
     waited = _wait(situation, state, heard.at, including=False)
     also_due = _due(situation, waited.state) == heard.at
     met = _evaluate(situation, waited.state, heard.at, heard)
