@@ -8,13 +8,13 @@ import msgspec
 from fastapi import APIRouter, Body, Query, Response
 from pydantic import BaseModel, Field
 
-from api.deps import ME, CallerDep, HubDep, OperatorDep, home_of
+from api.deps import ME, CallerDep, HubDep, OperatorDep
 from api.instants import Moment, to_instant, to_rfc3339
-from devices.errors import Invalid, ModelInvalid, NotFound, Refused
+from api.scopes import own_scope
+from devices.errors import Invalid, ModelInvalid, NotFound
 from hub.replays import Job
 from hub.rulebook import Trace
 from hub.runtime import Hub
-from hub.store.accounts import OPERATOR, Caller
 from hub.store.tables import DecisionRow, RuleRow, RuleVersionRow
 from rules import language
 from rules.decision import Decision
@@ -265,7 +265,7 @@ def traces(
 ) -> TracesOut:
     """Why a rule fired, and why it did not: the last firings, and of every other outcome the last, each with its conditions."""
     kind = hub.rulebook.program(rule_id, _version_on(hub, rule_id)).rule.scope.each
-    whose = _scope(hub, caller, kind, scope)
+    whose = own_scope(hub, caller, kind, scope)
     rows = hub.ledger.fired(rule_id, whose, limit=limit)
     outcomes = [_outcome(trace) for trace in hub.rulebook.traces(rule_id, whose)]
     return TracesOut(rule=rule_id, scope=whose, fired=[_fired(row) for row in rows], outcomes=outcomes)
@@ -288,7 +288,7 @@ def replay(hub: HubDep, _operator: OperatorDep, rule_id: str, asked: ReplayIn) -
 def tune(hub: HubDep, caller: CallerDep, rule_id: str, name: str, wanted: TuneIn, scope: str = ME) -> TuneIn:
     """Set an input of a rule for a person or home."""
     kind = hub.rulebook.program(rule_id, _version_on(hub, rule_id)).rule.scope.each
-    hub.rulebook.tune(rule_id, _scope(hub, caller, kind, scope), name, wanted.value, by=caller.username)
+    hub.rulebook.tune(rule_id, own_scope(hub, caller, kind, scope), name, wanted.value, by=caller.username)
     return wanted
 
 
@@ -297,30 +297,6 @@ def _version_on(hub: Hub, rule_id: str) -> str:
     if row.active is None:
         raise NotFound(f"{rule_id} is off; name a version")
     return row.active
-
-
-def _scope(hub: Hub, caller: Caller, kind: str, scope: str) -> str:
-    """The scope a caller may ask about: themselves, their home, their devices; operators anybody."""
-    if caller.role == OPERATOR:
-        if scope == ME:
-            raise Invalid("name the scope: ?scope=…")
-        return scope
-    assert caller.person is not None
-    home = home_of(caller.person, hub)
-    if kind == "person":
-        own = caller.person
-    elif kind == "home":
-        own = home or ""
-    else:
-        entry = hub.registry.entries.get(scope)
-        own = (
-            scope
-            if entry is not None and (entry.owner == caller.person or (entry.owner is None and entry.home == home))
-            else ""
-        )
-    if scope not in (ME, own) or not own:
-        raise Refused("this is somebody else's")
-    return own
 
 
 def _out(hub: Hub, row: RuleRow, fired: dict[str, int]) -> RuleOut:
