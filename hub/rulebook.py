@@ -6,6 +6,7 @@ is putting an old one on. What the pipeline must know reaches it as a wish, in t
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -135,6 +136,8 @@ class Rulebook:
         given = program.rule.inputs.get(name)
         if given is None:
             raise NotFound(f"{rule_id} has no input {name}; it has {', '.join(program.rule.inputs) or 'none'}")
+        if not math.isfinite(value):
+            raise Invalid(f"{name} is a number")
         if given.range is not None and not given.range[0] <= value <= given.range[1]:
             raise Invalid(f"{name} is {given.range[0]:g} to {given.range[1]:g}")
         tuning = TuningRow(scope=scope, rule_id=rule_id, input=name, value=value, set_at=_now(), set_by=by)

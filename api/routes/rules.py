@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from api.deps import ME, CallerDep, HubDep, OperatorDep
 from api.instants import Moment, to_instant, to_rfc3339
-from api.scopes import own_scope
+from api.scopes import own_scope, seen_scopes
 from devices.errors import Invalid, ModelInvalid, NotFound
 from hub.replays import Job
 from hub.rulebook import Trace
@@ -148,9 +148,9 @@ class TuneIn(BaseModel):
 
 
 @router.get("/rules")
-def rules(hub: HubDep, _caller: CallerDep) -> dict[str, Any]:
-    """Every rule, by pack."""
-    fired = hub.ledger.last_fired()
+def rules(hub: HubDep, caller: CallerDep) -> dict[str, Any]:
+    """Every rule, by pack; when it last fired, for whom the caller may see."""
+    fired = hub.ledger.last_fired(seen_scopes(hub, caller))
     return {"items": [_out(hub, row, fired) for row in hub.rulebook.store.rules()], "next": None}
 
 
@@ -199,7 +199,7 @@ def cancel_replay(hub: HubDep, _operator: OperatorDep, job_id: str) -> ReplayOut
 
 
 @router.get("/rules/{rule_id}")
-def rule(hub: HubDep, _caller: CallerDep, rule_id: str) -> RuleDetail:
+def rule(hub: HubDep, caller: CallerDep, rule_id: str) -> RuleDetail:
     """A rule with its text, its versions, and who put which on."""
     store = hub.rulebook.store
     row = store.rule(rule_id)
@@ -207,7 +207,7 @@ def rule(hub: HubDep, _caller: CallerDep, rule_id: str) -> RuleDetail:
     shown = next((each for each in versions if each.version == row.active), versions[0])
     program = hub.rulebook.compile(shown.text)
     return RuleDetail(
-        **_out(hub, row, hub.ledger.last_fired()).model_dump(),
+        **_out(hub, row, hub.ledger.last_fired(seen_scopes(hub, caller))).model_dump(),
         text=shown.text,
         inputs={name: given.model_dump(mode="json") for name, given in program.rule.inputs.items()},
         versions=[_version(each) for each in versions],
