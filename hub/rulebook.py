@@ -48,6 +48,8 @@ class Trace:
     at: Instant
     times: int
     clauses: list[Clause]
+    quiet_until: Instant = 0
+    """Until when the cooldown lasted that it met."""
 
 
 class Rulebook:
@@ -221,7 +223,7 @@ class Rulebook:
 
 def _trace(program: Program, subject: Subject, outcome: Outcome, bucket: Bucket) -> Trace:
     clauses = explain(Situation(program, subject, bucket.at), bucket.state, bucket.heard, bucket.at)
-    return Trace(outcome, bucket.at, bucket.times, clauses)
+    return Trace(outcome, bucket.at, bucket.times, clauses, bucket.state.quiet_until)
 
 
 def _version(written: Written, pack: str, by: str, models: dict[str, Model]) -> NewVersion:
