@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from api.deps import ME, home_of, may_see
 from devices.errors import Invalid, Refused
 from hub.runtime import Hub
@@ -25,7 +27,11 @@ def own_scope(hub: Hub, caller: Caller, kind: str, scope: str) -> str:
 def scopes_of(hub: Hub, caller: Caller, kind: str) -> list[str]:
     """Every scope of a kind that a caller may ask about, by id."""
     if caller.role == OPERATOR:
-        known = {"person": hub.registry.subjects, "home": hub.registry.homes, "device": hub.registry.entries}
+        known: dict[str, dict[str, Any]] = {
+            "person": hub.registry.subjects,
+            "home": hub.registry.homes,
+            "device": hub.registry.entries,
+        }
         return sorted(known.get(kind, {}))
     assert caller.person is not None
     match kind:
