@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from api.web.catalogue import Catalogue
@@ -46,18 +47,23 @@ def reason(program: Program, subject: Subject | None, at: Instant, say: Catalogu
         number = program.number(Term(name, 0.0), subject or Subject(""), at)
         known[name] = number if number is not None else say(f"fact.{given.default}")
     words = str(getattr(program.rule.because, say.language))
-    return fill(words, {name: "…" for name, _ in blanks(words)} | known)
+    return _open(words, known)
+
+
+def _open(words: str, known: Mapping[str, object]) -> str:
+    """Words with what is known filled in, and the rest left open."""
+    return fill(words, {name: "…" for name, _ in blanks(words)} | dict(known))
 
 
 def _action(action: Action, things: Things, say: Catalogue) -> str:
     if action.command is not None:
         return _command(action.command, things, say)
     if action.notify is not None:
-        return say("answer.notify", text=getattr(action.notify.text, say.language))
+        return say("answer.notify", text=_open(str(getattr(action.notify.text, say.language)), {}))
     if action.service is not None:
         return say("answer.service", name=action.service.name)
     if action.trait is not None:
-        return say("answer.trait", name=action.trait.name.replace("_", " "), to=action.trait.to)
+        return say("answer.trait", name=action.trait.name.replace("_", " "), to=_plain(action.trait.to, say))
     assert action.event is not None
     return say("answer.event", type=action.event.type)
 
@@ -72,6 +78,10 @@ def _command(asked: CommandAction, things: Things, say: Catalogue) -> str:
     ]
     more = f" ({', '.join(args)})" if args else ""
     return say("answer.command", device=things.device(of), title=title) + more
+
+
+def _plain(value: object, say: Catalogue) -> object:
+    return say("answer.yes" if value else "answer.no") if isinstance(value, bool) else value
 
 
 def _number(value: object) -> bool:

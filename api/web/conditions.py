@@ -28,7 +28,7 @@ class Spoken:
         said = self._said(written)
         lasting = getattr(written, "for_", None)
         if lasting and not isinstance(written, c.Absent):
-            return self._say("when.for", what=said, held=duration(lasting, self._say.language))
+            return self._say("when.for", what=said, held=self._held(lasting))
         return said
 
     def limit(self, term: c.Term | None, metric: Metric | None) -> str:
@@ -50,8 +50,8 @@ class Spoken:
             case c.Threshold():
                 return self._threshold(written)
             case c.Counted():
-                name = self._say("when.count_of", what=self._things.name(written.count_of, written.of))
-                return self._bounds(self._over(name, "count", written.window), written, None)
+                what, window = self._things.name(written.count_of, written.of), self._held(written.window)
+                return self._bounds(self._say("when.counted", what=what, window=window), written, None)
             case c.Daily():
                 return self._daily(written)
             case c.TraitIs():
@@ -63,12 +63,12 @@ class Spoken:
             case c.AllOf() | c.AnyOf() | c.Not() | c.Count():
                 return self._joined(written)
             case c.Total():
-                inside, above = self.condition(written.total), duration(written.above, self._say.language)
+                inside, above = self.condition(written.total), self._held(written.above)
                 return self._say(f"when.total.{written.per}", what=inside, above=above)
             case c.Segment():
                 return self._say("when.segment", what=written.segment.replace("_", " "))
             case c.Absent():
-                held = duration(written.for_, self._say.language)
+                held = self._held(written.for_)
                 return self._say("when.absent", what=self._things.name(written.absent, written.of), held=held)
             case _:
                 return self._moment(written)
@@ -91,12 +91,12 @@ class Spoken:
             case c.Schedule():
                 return self._say("when.schedule", cron=written.schedule)
             case c.Missing():
-                within = duration(written.within, self._say.language)
-                parts = {"missing": self.condition(written.missing), "after": self.condition(written.after)}
+                within = self._held(written.within)
+                parts = {"missing": self._inside(written.missing), "after": self._inside(written.after)}
                 return self._say("when.missing", within=within, **parts)
             case c.Sequence():
                 steps = self._say("when.then").join(self.condition(each) for each in written.sequence)
-                said = self._say("when.within", what=steps, within=duration(written.within, self._say.language))
+                said = self._say("when.within", what=steps, within=self._held(written.within))
                 return said if written.without is None else self._without(said, written.without)
             case _:
                 return type(written).__name__
@@ -113,8 +113,10 @@ class Spoken:
         return self._bounds(name, written, metric)
 
     def _over(self, name: str, agg: str, window: Instant) -> str:
-        held = duration(window, self._say.language)
-        return self._say("when.window", name=name, agg=self._say(f"agg.{agg}"), window=held)
+        return self._say("when.window", name=name, agg=self._say(f"agg.{agg}"), window=self._held(window))
+
+    def _held(self, lasting: Instant) -> str:
+        return duration(lasting, self._say.language)
 
     def _bounds(self, name: str, written: c.Bounds, metric: Metric | None) -> str:
         for key in ("above", "below"):
@@ -150,8 +152,13 @@ class Spoken:
     def _place(self, place: str | None) -> str:
         return self._say("place.home") if place == "home" else place or ""
 
+    def _inside(self, written: Any) -> str:
+        """A condition inside another, in brackets where it could be misread."""
+        said = self.condition(written)
+        return f"({said})" if isinstance(written, (c.AllOf, c.AnyOf, c.Missing, c.Sequence)) else said
+
     def _joined(self, written: Any) -> str:
-        inside = [self.condition(each) for _, each in c.parts(written)]
+        inside = [self._inside(each) for _, each in c.parts(written)]
         match written:
             case c.Not():
                 return self._say("when.not", what=inside[0])

@@ -26,7 +26,7 @@ class Things:
     def name(self, name: str, of: str | None = None) -> str:
         """What people call a metric or event."""
         if (metric := self.metric(name, of)) is not None:
-            return self._say.title(metric.spec.title)
+            return _inside(self._say.title(metric.spec.title))
         events = (model.events[name] for model in self._of(of) if name in model.events)
         event = next(events, None)
         return f"“{self._say.title(event.title)}”" if event is not None else name.replace("_", " ")
@@ -55,6 +55,11 @@ class Things:
     def _of(self, of: str | None) -> list[Model]:
         meant = [model for model in self._models.values() if of in (model.role, model.id)]
         return meant or list(self._models.values())
+
+
+def _inside(title: str) -> str:
+    """A title as it stands inside a sentence."""
+    return title[0].lower() + title[1:] if title[1:2].islower() else title
 
 
 def amount(value: float, unit: str) -> str:

@@ -6,6 +6,7 @@ from api.web.catalogue import Catalogue
 from api.web.things import Things, moment
 from devices.sample import Instant
 from hub.rulebook import Trace
+from rules.conditions import Daily, walk
 from rules.logic import Held
 from rules.program import Program
 from rules.step import Outcome
@@ -13,6 +14,8 @@ from rules.view import Clause
 from rules.words import duration
 
 _OF_ITS_OWN = ("clock", "total", "sequence", "missing", "schedule")
+_ALONE = ("missing", "sequence")
+"""What says it all: the conditions inside them are moments, and false most of the time."""
 _PRESENT = ("anyone", "everyone", "nobody", "apart")
 
 
@@ -22,11 +25,13 @@ class WhyNot:
     def __init__(self, program: Program, things: Things, say: Catalogue, *, zone: str, now: Instant) -> None:
         self._program, self._things, self._say = program, things, say
         self._zone, self._now = zone, now
+        self._daily = {each.daily for _, each in walk(program.rule.when) if isinstance(each, Daily)}
 
     def sentence(self, trace: Trace) -> str:
         """What came of looking, when last, and how often."""
         said, when = self._outcome(trace), moment(trace.at, self._zone, self._now, self._say)
-        return self._say("why.when", said=said, when=when, times=f"{trace.times:,}")
+        key = "why.when_once" if trace.times == 1 else "why.when"
+        return self._say(key, said=said, when=when, times=f"{trace.times:,}")
 
     def clause(self, clause: Clause) -> str:
         """One condition as it stood."""
@@ -40,7 +45,7 @@ class WhyNot:
         if clause.limit is None:
             return say("why.value", name=title, value=value)
         limit = self._things.value(clause.limit, metric)
-        if isinstance(clause.value, float) and isinstance(clause.limit, float):
+        if not isinstance(clause.value, str) and not isinstance(clause.limit, str):
             side = "under" if clause.value < clause.limit else "over" if clause.value > clause.limit else "at"
             return say(f"why.{side}", name=title, value=value, limit=limit)
         if len(value) > 60:
@@ -72,6 +77,7 @@ class WhyNot:
 
     def _clauses(self, clauses: list[Clause], *, truth: bool | None) -> str:
         telling = [each for each in clauses if each.truth is truth] or clauses
+        telling = [each for each in telling if each.name in _ALONE] or telling
         return self._say("when.and").join(dict.fromkeys(self._unknown(each) or self.clause(each) for each in telling))
 
     def _unknown(self, clause: Clause) -> str | None:
@@ -80,7 +86,7 @@ class WhyNot:
             return None
         title = self._things.name(clause.name)
         if clause.value is None:
-            return self._say("why.no_value", name=title)
+            return self._say("why.no_days" if clause.name in self._daily else "why.no_value", name=title)
         return self._say("why.no_limit" if clause.limit is None else "why.stale", name=title)
 
     def _without_value(self, clause: Clause, title: str, *, happens: bool) -> str:
