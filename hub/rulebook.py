@@ -214,7 +214,9 @@ class Rulebook:
             return None
         cell = running.cells.get(scope)
         subject = self._registry.subject(running.kind, scope) or Subject(scope)
-        return running.program, subject, dict(cell.buckets) if cell is not None else {}
+        if cell is None:
+            return running.program, subject, {}
+        return running.program, subject, dict(cell.looked(running.program, cell.current(running.program)))
 
     @property
     def _models(self) -> dict[str, Model]:

@@ -69,10 +69,14 @@ class Bucket(NamedTuple):
     heard: Heard | None
 
 
+_UNCHANGED = {Outcome.FIRED: Outcome.FIRING, Outcome.CLEARED: Outcome.FALSE}
+"""What a change that changes nothing comes to, after what the last evaluation came to."""
+
+
 class _Calm:
     """Of one metric: the values that change nothing, and the last that came."""
 
-    __slots__ = ("at", "counts", "gap", "high", "low", "rising", "seen", "value", "values")
+    __slots__ = ("at", "counts", "gap", "high", "low", "passed", "rising", "seen", "value", "values")
 
     def __init__(self, *, counts: bool, rising: bool) -> None:
         self.rising = rising
@@ -82,10 +86,12 @@ class _Calm:
         self.at: list[Instant] = []
         self.values: list[float] = []
         self.value = 0.0
+        self.passed = 0
 
     def let_pass(self, at: Instant, value: float) -> None:
         """A value that changes nothing came."""
         self.seen, self.value = at, value
+        self.passed += 1
         if self.rising:
             self.low = value
         if self.counts:
@@ -96,7 +102,7 @@ class _Calm:
 class Cell:
     """One rule in one scope."""
 
-    __slots__ = ("around", "buckets", "calm", "clock", "due", "passed", "state", "subject", "until")
+    __slots__ = ("around", "buckets", "calm", "clock", "due", "last", "passed", "state", "subject", "until")
 
     def __init__(self, program: Program, state: State, subject: Subject) -> None:
         self.state, self.subject = state, subject
@@ -111,6 +117,7 @@ class Cell:
         }
         self.passed = False
         self.buckets: dict[Outcome, Bucket] = {}
+        self.last: Outcome | None = None
         self.around: Around | None = None
 
     def passes(self, change: Any) -> bool:
@@ -128,12 +135,25 @@ class Cell:
     def keep(self, program: Program) -> None:
         """Take in what came since the last step."""
         self.state = self.current(program)
+        self.buckets = self.looked(program, self.state)
         self.forget_passed()
+
+    def looked(self, program: Program, state: State) -> dict[Outcome, Bucket]:
+        """What looking at the rule came to by `state`, the current one: what changed nothing came to what was so before."""
+        passed = sum(calm.passed for calm in self.calm.values())
+        if not passed or self.last is None:
+            return self.buckets
+        outcome = Outcome.FALSE if program.moment else _UNCHANGED.get(self.last, self.last)
+        known = self.buckets.get(outcome)
+        at = max(calm.seen for calm in self.calm.values() if calm.passed)
+        bucket = Bucket(at, passed + (known.times if known else 0), state, None)
+        return self.buckets | {outcome: bucket}
 
     def forget_passed(self) -> None:
         """What came since the last step is in the state now."""
         self.passed = False
         for calm in self.calm.values():
+            calm.passed = 0
             if calm.counts:
                 calm.at.clear()
                 calm.values.clear()
@@ -369,11 +389,13 @@ class Engine:
         depth: int,
     ) -> list[Decision]:
         """Keep what a step came to, and let what it decided set off others."""
+        cell.buckets = cell.looked(running.program, before)
         cell.state, cell.clock = stepped.state, max(stepped.state.clock, stepped.state.newest)
         cell.forget_passed()
         for at, outcome in stepped.outcomes:
             known = cell.buckets.get(outcome)
             cell.buckets[outcome] = Bucket(at, known.times + 1 if known else 1, before, heard)
+            cell.last = outcome if outcome is not Outcome.LATE else cell.last
         self._schedule(running, cell)
         if running.shadow:
             return [msgspec.structs.replace(decision, shadow=True) for decision in stepped.decisions]
