@@ -134,7 +134,7 @@ def test_a_wearer_sees_why_it_fired_and_why_not_and_may_not_switch(
     expect(page.locator("#rule-when")).to_have_text(f"When heart rate is above {limit(1960)}/min, for 10 s.")
     not_now = page.locator("#why-not [data-outcome=false]")
     expect(not_now).to_contain_text(f"Not now: heart rate was 92/min, under the limit of {limit(1960)}/min (")
-    expect(not_now).to_contain_text("times)")
+    expect(not_now).to_contain_text("59 times)")
     expect(page.locator("#why-not [data-outcome=pending]")).to_contain_text("must hold for 10 s")
     expect(page.locator("#fired .firing[data-level=notice]")).to_contain_text("Your heart beats 185 times a minute")
     expect(page.locator("#fired .firing[data-level=clear]")).to_be_visible()
@@ -177,7 +177,7 @@ def test_replay_shows_when_it_would_have_fired_on_a_timeline(
         }"""
     )
     assert marks[0][0] == "line"
-    assert marks[0][1] >= 2
+    assert marks[0][1] >= 1
     assert ["scatter", 1] in marks[1:]
     expect(page.locator("#replay-result .firing[data-level=warning]")).to_be_visible()
     fits(page)
