@@ -47,7 +47,7 @@ class ReplayPanel:
                 self._compare = self._build_compare()
                 self._go = ui.button(say("replay.go"), on_click=self._start).props("no-caps unelevated id=replay-go")
                 self._stop = ui.button(say("replay.cancel"), on_click=self._cancel).props("no-caps flat")
-            self._bar = ui.linear_progress(value=0, show_value=False).props("instant-feedback")
+            self._bar = ui.linear_progress(value=0, show_value=False).props("instant-feedback indeterminate")
             self._note = markup("", classes="hub-note")
             self._result = ui.element("div").props("id=replay-result")
             self._timer = ui.timer(LOOK_S, self._look, active=False)
@@ -97,7 +97,8 @@ class ReplayPanel:
         if job is None or not self._timer.active:
             return
         if job.status == "running":
-            self._bar.set_value(job.done / job.total if job.total else 0.05)
+            if job.total > 1:
+                self._bar.props(remove="indeterminate").set_value(job.done / job.total)
             self._note.set_content(escape(self._say("replay.running", samples=f"{job.samples:,}")))
             return
         self._show_running(False)

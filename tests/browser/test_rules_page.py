@@ -269,15 +269,19 @@ def test_the_page_speaks_korean_on_a_phone(hub: HubProcess, home: dict, browser:
 
 
 def test_every_rule_that_ships_has_a_page(hub: HubProcess, home: dict, browser: Browser) -> None:
-    for locale in ("en-US", "ko-KR"):
-        context = open_context(browser, locale=locale)
+    for locale, phone in (("en-US", True), ("ko-KR", False)):
+        context = open_context(browser, locale=locale, phone=phone)
         page = sign_in(context, hub, "ann")
         page.goto(hub.url + "/rules")
         expect(page.locator("[data-rule]").first).to_be_visible()
+        shoot(page, f"list-{locale}")
         for rule in [each.get_attribute("data-rule") for each in page.locator("[data-rule]").all()]:
             page.goto(f"{hub.url}/rules/{rule}")
             expect(page.locator("#rule-when")).to_be_visible()
             expect(page.locator("#why-not")).to_be_visible()
+            fits(page)
+            if rule in ("irregular-recovery", "fridge-warm"):
+                shoot(page, f"{rule}-{locale}")
             if SHOTS:
                 with (Path(SHOTS) / f"said-{locale}.txt").open("a") as said:
                     shown = page.locator("#rule-when").inner_text(), page.locator("#why-not").inner_text()
