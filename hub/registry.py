@@ -14,8 +14,8 @@ from devices.sample import Event
 from devices.twin import Twin
 from hub.store.tables import Device, Home, Ownership, Person, TuningRow
 from rules.consent import permit
-from rules.engine import Around
 from rules.subject import Origin, Subject
+from rules.surroundings import Around
 
 UTC = "UTC"
 

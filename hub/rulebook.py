@@ -6,6 +6,7 @@ is putting an old one on. What the pipeline must know reaches it as a wish, in t
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -21,7 +22,8 @@ from hub.pipeline import Pipeline
 from hub.registry import Registry
 from hub.store.rules import SHIPPED, NewVersion, RuleStore
 from hub.store.tables import RuleRow, RuleVersionRow, TuningRow
-from rules.engine import Bucket, Engine, Running
+from rules.cell import Bucket, Running
+from rules.engine import Engine
 from rules.language import Written
 from rules.program import Program, compile_rule
 from rules.replay import Replayed, replay
@@ -47,6 +49,8 @@ class Trace:
     at: Instant
     times: int
     clauses: list[Clause]
+    quiet_until: Instant = 0
+    """Until when the cooldown lasted that it met."""
 
 
 class Rulebook:
@@ -140,6 +144,8 @@ class Rulebook:
         given = program.rule.inputs.get(name)
         if given is None:
             raise NotFound(f"{rule_id} has no input {name}; it has {', '.join(program.rule.inputs) or 'none'}")
+        if not math.isfinite(value):
+            raise Invalid(f"{name} is a number")
         if given.range is not None and not given.range[0] <= value <= given.range[1]:
             raise Invalid(f"{name} is {given.range[0]:g} to {given.range[1]:g}")
         tuning = TuningRow(scope=scope, rule_id=rule_id, input=name, value=value, set_at=_now(), set_by=by)
@@ -219,7 +225,9 @@ class Rulebook:
             return None
         cell = running.cells.get(scope)
         subject = self._registry.subject(running.kind, scope) or Subject(scope)
-        return running.program, subject, dict(cell.buckets) if cell is not None else {}
+        if cell is None:
+            return running.program, subject, {}
+        return running.program, subject, dict(cell.looked(running.program, cell.current(running.program)))
 
     @property
     def _models(self) -> dict[str, Model]:
@@ -228,7 +236,7 @@ class Rulebook:
 
 def _trace(program: Program, subject: Subject, outcome: Outcome, bucket: Bucket) -> Trace:
     clauses = explain(Situation(program, subject, bucket.at), bucket.state, bucket.heard, bucket.at)
-    return Trace(outcome, bucket.at, bucket.times, clauses)
+    return Trace(outcome, bucket.at, bucket.times, clauses, bucket.state.quiet_until)
 
 
 def _version(written: Written, pack: str, by: str, models: dict[str, Model]) -> NewVersion:

@@ -1,7 +1,7 @@
 """The engine: `step`, folded over what arrives, for every rule and every scope it is about.
 
 A rule that listens to a metric costs something only when a sample of that metric comes, and nearly nothing when the sample
-lies between two values, and before a time, of which the rule has said that they change nothing (`_Calm`). The outcome is the
+lies between two values, and before a time, of which the rule has said that they change nothing (`Passing`). The outcome is the
 same; a property test holds the one against the other.
 """
 
@@ -10,17 +10,16 @@ from __future__ import annotations
 import heapq
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
 from devices.sample import Event, Instant, Sample
+from rules.cell import Bucket, Cell, Passing, Running, last_seen
 from rules.decision import Decision
 from rules.program import NEVER, RESTLESS, Program
-from rules.signal import Signal
-from rules.signals import Level
-from rules.step import UNTOLD, Heard, Outcome, Situation, State, Stepped, beginning, horizon, pass_time, step
+from rules.step import UNTOLD, Heard, Outcome, Situation, State, Stepped, horizon, pass_time, step
 from rules.subject import Origin, Subject
+from rules.surroundings import Around, Surroundings, alone
 from rules.view import TraitSet, View
 
 WATCHED_LIMIT = 200_000
@@ -34,180 +33,6 @@ MADE_BY_RULE = "rule:"
 """What the ids of events begin with that rules published: they follow from others, so a replay makes them itself."""
 
 
-class Around(NamedTuple):
-    """Where a change comes from, and every scope it is about."""
-
-    origin: Origin
-    person: Subject | None = None
-    homes: tuple[Subject, ...] = ()
-    device: Subject | None = None
-    place: Subject | None = None
-
-    def scopes(self, kind: str) -> tuple[Subject, ...]:
-        """The scopes of one kind."""
-        if kind == "home":
-            return self.homes
-        subject: Subject | None = getattr(self, kind)
-        return () if subject is None else (subject,)
-
-
-def alone(kind: str, subject: Subject) -> Around:
-    """Around a scope of which only the clock has told anything."""
-    homes = (subject,) if kind == "home" else ()
-    person, device, place = (subject if kind == each else None for each in ("person", "device", "place"))
-    return Around(Origin("", person=person.id if person is not None else None), person, homes, device, place)
-
-
-class Surroundings(Protocol):
-    """What the engine must be told about devices, people and homes."""
-
-    def of(self, source: str) -> Around | None:
-        """What a sample of a device is about."""
-
-    def of_event(self, event: Event) -> Around | None:
-        """What an event is about."""
-
-    def subject(self, kind: str, scope: str) -> Subject | None:
-        """A scope by its id."""
-
-
-class Bucket(NamedTuple):
-    """The last evaluation that came to an outcome, with what it takes to look at it again, and how many there were."""
-
-    at: Instant
-    times: int
-    state: State
-    heard: Heard | None
-
-
-class _Calm:
-    """Of one metric: the values that change nothing, and the last that came."""
-
-    __slots__ = ("at", "counts", "gap", "high", "low", "rising", "seen", "value", "values")
-
-    def __init__(self, *, counts: bool, rising: bool) -> None:
-        self.rising = rising
-        self.low, self.high, self.gap = RESTLESS
-        self.seen: Instant = 0
-        self.counts = counts
-        self.at: list[Instant] = []
-        self.values: list[float] = []
-        self.value = 0.0
-
-    def let_pass(self, at: Instant, value: float) -> None:
-        """A value that changes nothing came."""
-        self.seen, self.value = at, value
-        if self.rising:
-            self.low = value
-        if self.counts:
-            self.at.append(at)
-            self.values.append(value)
-
-
-class Cell:
-    """One rule in one scope."""
-
-    __slots__ = ("around", "buckets", "calm", "clock", "due", "passed", "state", "subject", "until")
-
-    def __init__(self, program: Program, state: State, subject: Subject) -> None:
-        self.state, self.subject = state, subject
-        self.clock = max(state.clock, state.newest)
-        self.until: Instant = 0
-        self.due: Instant | None = None
-        self.calm = {
-            metric: _Calm(
-                counts=any(signal.counts for signal in signals), rising=any(signal.rising for signal in signals)
-            )
-            for metric, signals in program.quick.items()
-        }
-        self.passed = False
-        self.buckets: dict[Outcome, Bucket] = {}
-        self.around: Around | None = None
-
-    def passes(self, change: Any) -> bool:
-        """Whether a change would change nothing."""
-        calm = self.calm.get(change.metric) if type(change) is Sample and type(change.value) is not str else None
-        if calm is None or change.observed_at >= self.until or change.observed_at - calm.seen > calm.gap:
-            return False
-        return bool(calm.low <= change.value <= calm.high)
-
-    def let_pass(self, sample: Any) -> None:
-        """A sample that changes nothing came."""
-        self.passed = True
-        self.calm[sample.metric].let_pass(sample.observed_at, sample.value)
-
-    def keep(self, program: Program) -> None:
-        """Take in what came since the last step."""
-        self.state = self.current(program)
-        self.forget_passed()
-
-    def forget_passed(self) -> None:
-        """What came since the last step is in the state now."""
-        self.passed = False
-        for calm in self.calm.values():
-            if calm.counts:
-                calm.at.clear()
-                calm.values.clear()
-
-    def current(self, program: Program) -> State:
-        """The state, with what came since the last step taken in."""
-        state = self.state
-        if not self.passed and self.clock <= max(state.clock, state.newest):
-            return state
-        slots = list(state.slots)
-        for metric, calm in self.calm.items():
-            for signal in program.quick[metric]:
-                _refresh(signal, slots, calm, self.subject.zone)
-        if program.lateness:
-            return msgspec.structs.replace(state, newest=self.clock, slots=tuple(slots), due=UNTOLD)
-        return msgspec.structs.replace(state, clock=self.clock, slots=tuple(slots), due=UNTOLD)
-
-
-def _refresh(signal: Signal, slots: list[Any], calm: _Calm, zone: str) -> None:
-    """Let a condition remember the last value that changed nothing, or all of them where they count."""
-    if signal.counts:
-        if calm.values:
-            slots[signal.slot] = signal.absorb(slots[signal.slot], calm.at, calm.values, zone)
-        return
-    if not slots[signal.slot] or not calm.seen:
-        return
-    (reading,) = slots[signal.slot]
-    if isinstance(signal, Level):
-        if calm.seen > reading.at:
-            slots[signal.slot] = (reading._replace(at=calm.seen, value=calm.value),)
-    else:
-        slots[signal.slot] = ((reading[0], calm.value, reading[2]),)
-
-
-class Running:
-    """A program with its cells, active or in the shadow of another version."""
-
-    __slots__ = ("cells", "kind", "program", "shadow")
-
-    def __init__(self, program: Program, *, shadow: bool) -> None:
-        self.program, self.shadow = program, shadow
-        self.kind: str = program.rule.scope.each
-        self.cells: dict[str, Cell] = {}
-
-    @property
-    def key(self) -> str:
-        """What tells it from other versions of the same rule."""
-        return f"{self.program.id}/{self.program.version}" if self.shadow else self.program.id
-
-    def cell(self, subject: Subject, at: Instant = 0) -> Cell:
-        """The cell of a scope."""
-        cell = self.cells.get(subject.id)
-        if cell is None:
-            cell = self.cells[subject.id] = Cell(self.program, beginning(self.program, at), subject)
-        elif cell.subject is not subject:
-            cell.subject, cell.until = subject, 0
-        return cell
-
-    def resume(self, subject: Subject, state: State) -> None:
-        """Go on in a scope from a state."""
-        self.cells[subject.id] = Cell(self.program, state, subject)
-
-
 class Engine:
     """Every rule that is on. Owned by one thread; `on_loop(decision)` hears of rules that set each other off for ever."""
 
@@ -216,7 +41,7 @@ class Engine:
         self._by_metric: dict[str, list[Running]] = {}
         self._by_event: dict[str, list[Running]] = {}
         self._by_trait: dict[str, list[Running]] = {}
-        self._watched: dict[tuple[str, str], tuple[Around, list[tuple[Running, Cell, _Calm | None]]]] = {}
+        self._watched: dict[tuple[str, str], tuple[Around, list[tuple[Running, Cell, Passing | None]]]] = {}
         self._timers: list[tuple[Instant, str, str]] = []
         self._following: deque[tuple[str, Subject, Around | None, Decision]] = deque()
         self.on_loop: Callable[[Decision], None] = lambda _: None
@@ -254,7 +79,7 @@ class Engine:
         decisions: list[Decision] = []
         source = metric = None
         around: Around | None = None
-        watching: list[tuple[Running, Cell, _Calm | None]] = []
+        watching: list[tuple[Running, Cell, Passing | None]] = []
         for change in changes:
             if type(change) is Event:
                 if change.type in self._by_event and not change.id.startswith(MADE_BY_RULE):
@@ -337,7 +162,7 @@ class Engine:
         yield self._by_event, program.events
         yield self._by_trait, program.traits
 
-    def _watching(self, metric: str, around: Around) -> list[tuple[Running, Cell, _Calm | None]]:
+    def _watching(self, metric: str, around: Around) -> list[tuple[Running, Cell, Passing | None]]:
         """The rules that listen to a metric, each with its cell of every scope it is about; found out once."""
         key = (metric, around.origin.source)
         known = self._watched.get(key)
@@ -388,11 +213,13 @@ class Engine:
         self, running: Running, cell: Cell, before: State, stepped: Stepped, heard: Heard | None
     ) -> list[Decision]:
         """Keep what a step came to, and note what it decided that may set off others."""
+        cell.buckets = cell.looked(running.program, before)
         cell.state, cell.clock = stepped.state, max(stepped.state.clock, stepped.state.newest)
         cell.forget_passed()
         for at, outcome in stepped.outcomes:
             known = cell.buckets.get(outcome)
             cell.buckets[outcome] = Bucket(at, known.times + 1 if known else 1, before, heard)
+            cell.last = outcome if outcome is not Outcome.LATE else cell.last
         self._schedule(running, cell)
         if running.shadow:
             return [msgspec.structs.replace(decision, shadow=True) for decision in stepped.decisions]
@@ -455,7 +282,7 @@ class Engine:
         found = program.calm(view)
         for metric, calm in cell.calm.items():
             calm.low, calm.high, calm.gap = found.get(metric, RESTLESS)
-            calm.seen = _seen(program, metric, state)
+            calm.seen = last_seen(program, metric, state)
 
     def _pass_waiting(self, running: Running, cell: Cell) -> None:
         """Where none of the changes that wait would change anything, nobody has to wait for what may come before them."""
@@ -468,13 +295,6 @@ class Engine:
                 cell.let_pass(heard.change)
         else:
             cell.until = 0
-
-
-def _seen(program: Program, metric: str, state: State) -> Instant:
-    for signal in program.quick[metric]:
-        if isinstance(signal, Level) and state.slots[signal.slot]:
-            return int(state.slots[signal.slot][0].at)
-    return state.clock
 
 
 def published(decision: Decision, number: int) -> Event:

@@ -10,10 +10,11 @@ import msgspec
 
 from devices.model import Model
 from devices.sample import Event, Instant, Sample
-from rules.engine import Around, Engine
+from rules.engine import Engine
 from rules.language import CLEAR, Case, Given, Rule
 from rules.program import Program, compile_rule
 from rules.subject import Origin, Subject
+from rules.surroundings import Around
 from rules.view import TraitSet
 
 STEPS_LIMIT = 100_000

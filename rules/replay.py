@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from devices.sample import Event, Instant, Sample
+from rules.cell import Cell
 from rules.decision import Decision
-from rules.engine import MADE_BY_RULE, Cell
+from rules.engine import MADE_BY_RULE
 from rules.program import NEVER, RESTLESS, Program
 from rules.step import Heard, Situation, State, beginning, horizon, pass_time, step
 from rules.subject import Origin, Subject

@@ -11,10 +11,12 @@ from typing import Any
 import msgspec
 
 from devices.sample import Event, Sample
-from rules.engine import Around, Bucket, Cell, Engine, Running
+from rules.cell import Bucket, Cell, Running
+from rules.engine import Engine
 from rules.program import Program
 from rules.step import Heard, Outcome, State
 from rules.subject import Origin, Subject
+from rules.surroundings import Around
 from rules.view import TraitSet
 
 FORMAT = 2

@@ -8,13 +8,13 @@ import msgspec
 from fastapi import APIRouter, Body, Query, Response
 from pydantic import BaseModel, Field
 
-from api.deps import ME, CallerDep, HubDep, OperatorDep, home_of
+from api.deps import ME, CallerDep, HubDep, OperatorDep
 from api.instants import Moment, to_instant, to_rfc3339
-from devices.errors import Invalid, ModelInvalid, NotFound, Refused
+from api.scopes import own_scope, seen_scopes
+from devices.errors import Invalid, ModelInvalid, NotFound
 from hub.replays import Job
 from hub.rulebook import Trace
 from hub.runtime import Hub
-from hub.store.accounts import OPERATOR, Caller
 from hub.store.tables import DecisionRow, RuleRow, RuleVersionRow
 from rules import language
 from rules.decision import Decision
@@ -148,9 +148,9 @@ class TuneIn(BaseModel):
 
 
 @router.get("/rules")
-def rules(hub: HubDep, _caller: CallerDep) -> dict[str, Any]:
-    """Every rule, by pack."""
-    fired = hub.ledger.last_fired()
+def rules(hub: HubDep, caller: CallerDep) -> dict[str, Any]:
+    """Every rule, by pack; when it last fired, for whom the caller may see."""
+    fired = hub.ledger.last_fired(seen_scopes(hub, caller))
     return {"items": [_out(hub, row, fired) for row in hub.rulebook.store.rules()], "next": None}
 
 
@@ -199,7 +199,7 @@ def cancel_replay(hub: HubDep, _operator: OperatorDep, job_id: str) -> ReplayOut
 
 
 @router.get("/rules/{rule_id}")
-def rule(hub: HubDep, _caller: CallerDep, rule_id: str) -> RuleDetail:
+def rule(hub: HubDep, caller: CallerDep, rule_id: str) -> RuleDetail:
     """A rule with its text, its versions, and who put which on."""
     store = hub.rulebook.store
     row = store.rule(rule_id)
@@ -207,7 +207,7 @@ def rule(hub: HubDep, _caller: CallerDep, rule_id: str) -> RuleDetail:
     shown = next((each for each in versions if each.version == row.active), versions[0])
     program = hub.rulebook.compile(shown.text)
     return RuleDetail(
-        **_out(hub, row, hub.ledger.last_fired()).model_dump(),
+        **_out(hub, row, hub.ledger.last_fired(seen_scopes(hub, caller))).model_dump(),
         text=shown.text,
         inputs={name: given.model_dump(mode="json") for name, given in program.rule.inputs.items()},
         versions=[_version(each) for each in versions],
@@ -265,7 +265,7 @@ def traces(
 ) -> TracesOut:
     """Why a rule fired, and why it did not: the last firings, and of every other outcome the last, each with its conditions."""
     kind = hub.rulebook.program(rule_id, _version_on(hub, rule_id)).rule.scope.each
-    whose = _scope(hub, caller, kind, scope)
+    whose = own_scope(hub, caller, kind, scope)
     rows = hub.ledger.fired(rule_id, whose, limit=limit)
     outcomes = [_outcome(trace) for trace in hub.rulebook.traces(rule_id, whose)]
     return TracesOut(rule=rule_id, scope=whose, fired=[_fired(row) for row in rows], outcomes=outcomes)
@@ -288,7 +288,7 @@ def replay(hub: HubDep, _operator: OperatorDep, rule_id: str, asked: ReplayIn) -
 def tune(hub: HubDep, caller: CallerDep, rule_id: str, name: str, wanted: TuneIn, scope: str = ME) -> TuneIn:
     """Set an input of a rule for a person or home."""
     kind = hub.rulebook.program(rule_id, _version_on(hub, rule_id)).rule.scope.each
-    hub.rulebook.tune(rule_id, _scope(hub, caller, kind, scope), name, wanted.value, by=caller.username)
+    hub.rulebook.tune(rule_id, own_scope(hub, caller, kind, scope), name, wanted.value, by=caller.username)
     return wanted
 
 
@@ -297,30 +297,6 @@ def _version_on(hub: Hub, rule_id: str) -> str:
     if row.active is None:
         raise NotFound(f"{rule_id} is off; name a version")
     return row.active
-
-
-def _scope(hub: Hub, caller: Caller, kind: str, scope: str) -> str:
-    """The scope a caller may ask about: themselves, their home, their devices; operators anybody."""
-    if caller.role == OPERATOR:
-        if scope == ME:
-            raise Invalid("name the scope: ?scope=…")
-        return scope
-    assert caller.person is not None
-    home = home_of(caller.person, hub)
-    if kind == "person":
-        own = caller.person
-    elif kind == "home":
-        own = home or ""
-    else:
-        entry = hub.registry.entries.get(scope)
-        own = (
-            scope
-            if entry is not None and (entry.owner == caller.person or (entry.owner is None and entry.home == home))
-            else ""
-        )
-    if scope not in (ME, own) or not own:
-        raise Refused("this is somebody else's")
-    return own
 
 
 def _out(hub: Hub, row: RuleRow, fired: dict[str, int]) -> RuleOut:

@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias
 
 from pydantic import RootModel
 
+from api.web.particles import settle
 from devices import located
 from devices.model import Title
 from rules.words import Text
@@ -30,7 +31,8 @@ class Catalogue:
 
     def __call__(self, key: str, **values: object) -> str:
         """The words for a key, with values filled in. A key that is not there is a mistake of the page: `KeyError`."""
-        return str(getattr(self.texts[key], self.language)).format(**values)
+        said = str(getattr(self.texts[key], self.language)).format(**values)
+        return settle(said) if self.language == "ko" else said
 
     def has(self, key: str) -> bool:
         """Whether there are words for a key."""

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 SOFT, LINE, HEART = "#8a919c", "#ece7df", "#f0503c"
 _TEXT = {"color": SOFT, "fontFamily": "inherit"}
 
 Dots = Sequence[tuple[Any, float | None]]
+
+
+class Marks(NamedTuple):
+    """A row of marks on a timeline."""
+
+    name: str
+    color: str
+    at: Sequence[int]
 
 
 def live_heart(dots: Dots, *, limit: float | None, name: str) -> dict[str, Any]:
@@ -90,4 +98,60 @@ def months(dots: Dots, *, smooth: Dots, bars: bool, color: str, names: tuple[str
         },
         "tooltip": {"trigger": "axis"},
         "series": [daily, trend],
+    }
+
+
+def firings(dots: Dots, rows: Sequence[Marks], *, name: str, since: int, until: int) -> dict[str, Any]:
+    """A metric as a line, and below it, on the same time, a row of marks for each kind of firing."""
+    strip, line = 30 * max(1, len(rows)), 150 if dots else 0
+    span = {"type": "time", "min": since, "max": until, "axisLine": {"lineStyle": {"color": LINE}}}
+    hidden = {"axisLabel": {"show": False}, "axisTick": {"show": False}, "splitLine": {"show": False}}
+    shown = {"axisLabel": _TEXT | {"hideOverlap": True}, "splitLine": {"show": False}}
+    marks = [
+        {
+            "name": row.name,
+            "type": "scatter",
+            "symbol": "roundRect",
+            "symbolSize": [7, 18],
+            "itemStyle": {"color": row.color, "opacity": 0.85},
+            "xAxisIndex": 1,
+            "yAxisIndex": 1,
+            "data": [[at, row.name] for at in row.at],
+        }
+        for row in rows
+    ]
+    metric = {
+        "name": name,
+        "type": "line",
+        "data": [list(dot) for dot in dots],
+        "showSymbol": len(dots) < 3,
+        "lineStyle": {"width": 1.6, "color": HEART},
+        "itemStyle": {"color": HEART},
+    }
+    return {
+        "animation": False,
+        "grid": [
+            {"left": 74, "right": 14, "top": 10, "height": line},
+            {"left": 74, "right": 14, "top": line + 18, "height": strip},
+        ],
+        "xAxis": [span | hidden | {"gridIndex": 0}, span | shown | {"gridIndex": 1}],
+        "yAxis": [
+            {
+                "type": "value",
+                "scale": True,
+                "gridIndex": 0,
+                "axisLabel": _TEXT | {"show": bool(dots)},
+                "splitLine": {"lineStyle": {"color": LINE}, "show": bool(dots)},
+            },
+            {
+                "type": "category",
+                "gridIndex": 1,
+                "data": [row.name for row in rows],
+                "axisLabel": _TEXT | {"width": 66, "overflow": "break"},
+                "axisTick": {"show": False},
+                "splitLine": {"show": True, "lineStyle": {"color": LINE}},
+            },
+        ],
+        "tooltip": {"trigger": "item"},
+        "series": [metric, *marks],
     }

@@ -36,6 +36,8 @@ def install(app: FastAPI, hub: Hub, *, demo: bool) -> None:
     from api.web import door
     from api.web.home import HomePage
     from api.web.me import MePage
+    from api.web.rule import RulePage
+    from api.web.rules import RulesPage
 
     says = catalogue.load()
     demo = demo and hub.settings.api_host in LOOPBACK
@@ -83,6 +85,22 @@ def install(app: FastAPI, hub: Hub, *, demo: bool) -> None:
         if visit is None:
             return RedirectResponse("/", 303)
         MePage(hub, visit, demo=demo).build()
+        return None
+
+    @ui.page("/rules")
+    async def _rules(request: Request) -> Response | None:
+        visit = visit_of(request)
+        if visit is None:
+            return RedirectResponse("/", 303)
+        await RulesPage(hub, visit, demo=demo).build()
+        return None
+
+    @ui.page("/rules/{rule_id}")
+    async def _rule(request: Request, rule_id: str, scope: str | None = None) -> Response | None:
+        visit = visit_of(request)
+        if visit is None:
+            return RedirectResponse("/", 303)
+        await RulePage(hub, visit, rule_id, scope=scope).build()
         return None
 
     ui.run_with(app, title="Experience Hub", favicon=FAVICON, tailwind=False, show_welcome_message=False)

@@ -187,9 +187,11 @@ class Ledger:
         query = select(DecisionRow).where(DecisionRow.rule == rule, DecisionRow.scope == scope)
         return self._newest(query, DecisionRow, col(DecisionRow.observed_at), limit=limit, before=None)
 
-    def last_fired(self) -> dict[str, Instant]:
-        """When each rule last decided something for anybody, by rule."""
+    def last_fired(self, scopes: Sequence[str] | None = None) -> dict[str, Instant]:
+        """When each rule last decided something for these scopes, or for anybody, by rule."""
         query = select(DecisionRow.rule, func.max(DecisionRow.observed_at)).where(col(DecisionRow.shadow).is_(False))
+        if scopes is not None:
+            query = query.where(col(DecisionRow.scope).in_(scopes))
         with Session(self._engine) as session:
             return dict(session.exec(query.group_by(DecisionRow.rule)).all())
 

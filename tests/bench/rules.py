@@ -15,10 +15,11 @@ from devices.model import Model
 from devices.sample import DAY, MINUTE, SECOND, Event, Sample
 from hub.catalogue import load_models
 from rules import language, snapshot
-from rules.engine import Around, Engine
+from rules.engine import Engine
 from rules.program import Program, compile_rule
 from rules.replay import History, replay
 from rules.subject import Origin, Subject
+from rules.surroundings import Around
 
 START = 1_767_225_600_000
 OTHERS = ("spo2", "skin_temperature", "speed", "battery", "weight")

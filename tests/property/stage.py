@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 from devices import model
 from devices.sample import DAY, HOUR, MINUTE, SECOND, Event, Sample
 from rules import language, vocabulary
-from rules.engine import Around, Engine
+from rules.engine import Engine
 from rules.program import compile_rule
 from rules.replay import history, replay
 from rules.step import Heard, Situation, beginning, pass_time, step
 from rules.subject import Origin, Subject
+from rules.surroundings import Around
 
 MODELS = {
     each.id: each

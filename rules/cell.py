@@ -1,0 +1,179 @@
+"""One rule in one scope: its state, what has passed since the last step without changing anything, and what it came to."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import msgspec
+
+from devices.sample import Instant, Sample
+from rules.program import RESTLESS, Program
+from rules.signal import Signal
+from rules.signals import Level
+from rules.step import UNTOLD, Heard, Outcome, State, beginning
+from rules.subject import Subject
+from rules.surroundings import Around
+
+
+class Bucket(NamedTuple):
+    """The last evaluation that came to an outcome, with what it takes to look at it again, and how many there were."""
+
+    at: Instant
+    times: int
+    state: State
+    heard: Heard | None
+
+
+_UNCHANGED = {Outcome.FIRED: Outcome.FIRING, Outcome.CLEARED: Outcome.FALSE}
+"""What a change that changes nothing comes to, after what the last evaluation came to."""
+
+
+class Passing:
+    """Of one metric: the values that change nothing, and the last that came."""
+
+    __slots__ = ("at", "counts", "gap", "high", "low", "passed", "rising", "seen", "value", "values")
+
+    def __init__(self, *, counts: bool, rising: bool) -> None:
+        self.rising = rising
+        self.low, self.high, self.gap = RESTLESS
+        self.seen: Instant = 0
+        self.counts = counts
+        self.at: list[Instant] = []
+        self.values: list[float] = []
+        self.value = 0.0
+        self.passed = 0
+
+    def let_pass(self, at: Instant, value: float) -> None:
+        """A value that changes nothing came."""
+        self.seen, self.value = at, value
+        self.passed += 1
+        if self.rising:
+            self.low = value
+        if self.counts:
+            self.at.append(at)
+            self.values.append(value)
+
+
+class Cell:
+    """One rule in one scope."""
+
+    __slots__ = ("around", "buckets", "calm", "clock", "due", "last", "passed", "state", "subject", "until")
+
+    def __init__(self, program: Program, state: State, subject: Subject) -> None:
+        self.state, self.subject = state, subject
+        self.clock = max(state.clock, state.newest)
+        self.until: Instant = 0
+        self.due: Instant | None = None
+        self.calm = {
+            metric: Passing(
+                counts=any(signal.counts for signal in signals), rising=any(signal.rising for signal in signals)
+            )
+            for metric, signals in program.quick.items()
+        }
+        self.passed = False
+        self.buckets: dict[Outcome, Bucket] = {}
+        self.last: Outcome | None = None
+        self.around: Around | None = None
+
+    def passes(self, change: Any) -> bool:
+        """Whether a change would change nothing."""
+        calm = self.calm.get(change.metric) if type(change) is Sample and type(change.value) is not str else None
+        if calm is None or change.observed_at >= self.until or change.observed_at - calm.seen > calm.gap:
+            return False
+        return bool(calm.low <= change.value <= calm.high)
+
+    def let_pass(self, sample: Any) -> None:
+        """A sample that changes nothing came."""
+        self.passed = True
+        self.calm[sample.metric].let_pass(sample.observed_at, sample.value)
+
+    def keep(self, program: Program) -> None:
+        """Take in what came since the last step."""
+        self.state = self.current(program)
+        self.buckets = self.looked(program, self.state)
+        self.forget_passed()
+
+    def looked(self, program: Program, state: State) -> dict[Outcome, Bucket]:
+        """What looking at the rule came to by `state`, the current one: what changed nothing came to what was so before."""
+        passed = sum(calm.passed for calm in self.calm.values())
+        if not passed or self.last is None:
+            return self.buckets
+        outcome = Outcome.FALSE if program.moment else _UNCHANGED.get(self.last, self.last)
+        known = self.buckets.get(outcome)
+        at = max(calm.seen for calm in self.calm.values() if calm.passed)
+        bucket = Bucket(at, passed + (known.times if known else 0), state, None)
+        return self.buckets | {outcome: bucket}
+
+    def forget_passed(self) -> None:
+        """What came since the last step is in the state now."""
+        self.passed = False
+        for calm in self.calm.values():
+            calm.passed = 0
+            if calm.counts:
+                calm.at.clear()
+                calm.values.clear()
+
+    def current(self, program: Program) -> State:
+        """The state, with what came since the last step taken in."""
+        state = self.state
+        if not self.passed and self.clock <= max(state.clock, state.newest):
+            return state
+        slots = list(state.slots)
+        for metric, calm in self.calm.items():
+            for signal in program.quick[metric]:
+                _refresh(signal, slots, calm, self.subject.zone)
+        if program.lateness:
+            return msgspec.structs.replace(state, newest=self.clock, slots=tuple(slots), due=UNTOLD)
+        return msgspec.structs.replace(state, clock=self.clock, slots=tuple(slots), due=UNTOLD)
+
+
+def _refresh(signal: Signal, slots: list[Any], calm: Passing, zone: str) -> None:
+    """Let a condition remember the last value that changed nothing, or all of them where they count."""
+    if signal.counts:
+        if calm.values:
+            slots[signal.slot] = signal.absorb(slots[signal.slot], calm.at, calm.values, zone)
+        return
+    if not slots[signal.slot] or not calm.seen:
+        return
+    (reading,) = slots[signal.slot]
+    if isinstance(signal, Level):
+        if calm.seen > reading.at:
+            slots[signal.slot] = (reading._replace(at=calm.seen, value=calm.value),)
+    else:
+        slots[signal.slot] = ((reading[0], calm.value, reading[2]),)
+
+
+class Running:
+    """A program with its cells, active or in the shadow of another version."""
+
+    __slots__ = ("cells", "kind", "program", "shadow")
+
+    def __init__(self, program: Program, *, shadow: bool) -> None:
+        self.program, self.shadow = program, shadow
+        self.kind: str = program.rule.scope.each
+        self.cells: dict[str, Cell] = {}
+
+    @property
+    def key(self) -> str:
+        """What tells it from other versions of the same rule."""
+        return f"{self.program.id}/{self.program.version}" if self.shadow else self.program.id
+
+    def cell(self, subject: Subject, at: Instant = 0) -> Cell:
+        """The cell of a scope."""
+        cell = self.cells.get(subject.id)
+        if cell is None:
+            cell = self.cells[subject.id] = Cell(self.program, beginning(self.program, at), subject)
+        elif cell.subject is not subject:
+            cell.subject, cell.until = subject, 0
+        return cell
+
+    def resume(self, subject: Subject, state: State) -> None:
+        """Go on in a scope from a state."""
+        self.cells[subject.id] = Cell(self.program, state, subject)
+
+
+def last_seen(program: Program, metric: str, state: State) -> Instant:
+    for signal in program.quick[metric]:
+        if isinstance(signal, Level) and state.slots[signal.slot]:
+            return int(state.slots[signal.slot][0].at)
+    return state.clock
