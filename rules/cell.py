@@ -10,9 +10,13 @@ from devices.sample import Instant, Sample
 from rules.program import RESTLESS, Program
 from rules.signal import Signal
 from rules.signals import Level
-from rules.step import UNTOLD, Heard, Outcome, State, beginning
+from rules.step import UNTOLD, Heard, Outcome, Phase, State, beginning
 from rules.subject import Subject
 from rules.surroundings import Around
+
+
+_STANDING = {Phase.INACTIVE: Outcome.FALSE, Phase.PENDING: Outcome.PENDING, Phase.FIRING: Outcome.FIRING}
+"""What a rule that has not been looked at since it was taken up has come to."""
 
 
 class Bucket(NamedTuple):
@@ -96,9 +100,10 @@ class Cell:
     def looked(self, program: Program, state: State) -> dict[Outcome, Bucket]:
         """What looking at the rule came to by `state`, the current one: what changed nothing came to what was so before."""
         passed = sum(calm.passed for calm in self.calm.values())
-        if not passed or self.last is None:
+        if not passed:
             return self.buckets
-        outcome = Outcome.FALSE if program.moment else _UNCHANGED.get(self.last, self.last)
+        last = _STANDING[state.phase] if self.last is None else self.last
+        outcome = Outcome.FALSE if program.moment else _UNCHANGED.get(last, last)
         known = self.buckets.get(outcome)
         at = max(calm.seen for calm in self.calm.values() if calm.passed)
         bucket = Bucket(at, passed + (known.times if known else 0), state, None)
