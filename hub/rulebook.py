@@ -15,7 +15,7 @@ import structlog
 from devices.errors import Conflict, HubError, Invalid, NotFound
 from devices.model import Model
 from devices.sample import DAY, Instant
-from hub.catalogue import Shipped, read_rule
+from hub.catalogue import Shipped, read_rule, read_rules
 from hub.history import Histories
 from hub.pipeline import Pipeline
 from hub.registry import Registry
@@ -88,7 +88,15 @@ class Rulebook:
 
     def check(self, text: str, *, file: str = "rule.yaml") -> Written:
         """Read a rule and run its tests. Raises `ModelInvalid` with everything wrong in it."""
-        return read_rule(text, self._models, file=file)
+        return read_rule(text, self._models, file=file, made=self._made())
+
+    def check_all(self, texts: Sequence[tuple[str, str]]) -> list[Written]:
+        """The same for rules, each with a file name, that may listen to each other's events."""
+        return read_rules(texts, self._models, made=self._made())
+
+    def _made(self) -> frozenset[str]:
+        """The events that rules which are on publish."""
+        return frozenset[str]().union(*(each.program.rule.publishes for each in list(self._engine.running.values())))
 
     def save(self, rule_id: str, text: str, *, by: str) -> RuleVersionRow:
         """Put a version on record, without putting it on. Raises `ModelInvalid`, `Invalid` or `Conflict`."""

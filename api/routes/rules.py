@@ -179,7 +179,7 @@ def import_pack(
 ) -> dict[str, Any]:
     """Save and put on every rule of a pack; all of them, or none if anything is wrong in any."""
     documents = [each for each in f"\n{text}".split("\n---") if each.strip()]
-    read = [hub.rulebook.check(each, file=f"rule {number}") for number, each in enumerate(documents, start=1)]
+    read = hub.rulebook.check_all([(f"rule {number}", each) for number, each in enumerate(documents, start=1)])
     for written in read:
         version = hub.rulebook.save(written.rule.id, written.text, by=operator.username)
         hub.rulebook.activate(written.rule.id, version.version, by=operator.username)
