@@ -138,8 +138,7 @@ class Rulebook:
 
     def tune(self, rule_id: str, scope: str, name: str, value: float, *, by: str) -> None:
         """Set an input of a rule for a person or home. Raises `NotFound` or `Invalid`."""
-        row = self._store.rule(rule_id)
-        program = self.program(rule_id, row.active or self._store.versions(rule_id)[0].version)
+        program = self.compile(self.newest(rule_id).text)
         given = program.rule.inputs.get(name)
         if given is None:
             raise NotFound(f"{rule_id} has no input {name}; it has {', '.join(program.rule.inputs) or 'none'}")
@@ -148,6 +147,11 @@ class Rulebook:
         tuning = TuningRow(scope=scope, rule_id=rule_id, input=name, value=value, set_at=_now(), set_by=by)
         self._store.tune(tuning)
         self._pipeline.ask(lambda: self._registry.tune([tuning]))
+
+    def newest(self, rule_id: str) -> RuleVersionRow:
+        """The version that is on; while none is, the newest. Raises `NotFound`."""
+        row = self._store.rule(rule_id)
+        return self._store.version(rule_id, row.active) if row.active else self._store.versions(rule_id)[0]
 
     def program(self, rule_id: str, version: str) -> Program:
         """A version, compiled. Raises `NotFound` or `ModelInvalid`."""
