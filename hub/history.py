@@ -10,10 +10,10 @@ from devices.sample import Event, Instant
 from hub.registry import Registry
 from hub.store.fleet import Fleet
 from hub.telemetry import FAR_FUTURE, Scan, Span, TelemetryStore, Window
-from rules.engine import MADE_BY_RULE
 from rules.program import Program
 from rules.replay import History
 from rules.subject import Origin, Subject
+from rules.view import MADE_BY_RULE
 
 EVENTS_LIMIT = 1_000_000
 

@@ -34,7 +34,8 @@ from hub.store.tables import QuarantineRow
 from hub.telemetry import Change, Stored, TelemetryStore
 from rules import snapshot
 from rules.decision import Decision
-from rules.engine import MADE_BY_RULE, Engine
+from rules.engine import Engine
+from rules.view import MADE_BY_RULE
 
 if TYPE_CHECKING:
     from hub.bridge import Bridge

@@ -30,3 +30,5 @@ class Decision(msgspec.Struct, frozen=True):
     clauses: tuple[Clause, ...]
     actions: list[dict[str, Any]]
     shadow: bool = False
+    depth: int = 0
+    """How many rules set each other off until this was decided."""

@@ -20,14 +20,18 @@ from rules.signal import Signal
 from rules.signals import Level
 from rules.step import UNTOLD, Heard, Outcome, Situation, State, Stepped, beginning, horizon, pass_time, step
 from rules.subject import Origin, Subject
-from rules.view import TraitSet, View
+from rules.view import MADE_BY_RULE, TraitSet, View, made_id
 
 PASSED_LIMIT = 1_024
 """Samples that changed nothing but count are kept this long before they are taken in."""
 DEPTH_LIMIT = 5
 """How many rules may set each other off, one after the other, by one change; then the loop is cut."""
-MADE_BY_RULE = "rule:"
-"""What the ids of events begin with that rules published: they follow from others, so a replay makes them itself."""
+FOLLOW_LIMIT = 32
+"""How many events and traits one change may lead to, all in all; then what is left is cut."""
+SHADED = "s-"
+"""What the ids of decisions begin with that were made in the shadow."""
+TICK_LIMIT = 10_000
+"""How many scopes the clock moves on in one turn; the others are moved in the next."""
 
 
 class Around(NamedTuple):
@@ -207,6 +211,7 @@ class Engine:
         self._by_trait: dict[str, list[Running]] = {}
         self._timers: list[tuple[Instant, str, str]] = []
         self.on_loop: Callable[[Decision], None] = lambda _: None
+        self._followed = 0
         for program in programs:
             self.put(program)
 
@@ -244,7 +249,7 @@ class Engine:
         for change in changes:
             if type(change) is Event:
                 if change.type in self._by_event and not change.id.startswith(MADE_BY_RULE):
-                    decisions += self._hear(change, surroundings.of_event(change), now, depth=0)
+                    decisions += self._hear(change, surroundings.of_event(change), now)
                 continue
             assert type(change) is Sample
             if change.metric not in self._by_metric:
@@ -268,12 +273,12 @@ class Engine:
                         cell.keep(running.program)
                 elif around is not None:
                     cell.around = around
-                    decisions += self._step(running, cell, Heard(change, around.origin), now, depth=0)
+                    decisions += self._step(running, cell, Heard(change, around.origin), now)
         return decisions
 
     def set_trait(self, kind: str, subject: Subject, trait: TraitSet, *, now: Instant) -> list[Decision]:
         """A trait of a scope was set from outside."""
-        return self._hear_trait(kind, subject, trait, None, now, depth=0)
+        return self._hear_trait(kind, subject, trait, None, now)
 
     def begin(self, kind: str, subject: Subject, *, at: Instant) -> None:
         """Let rules that a clock alone can set off begin for a scope."""
@@ -285,7 +290,9 @@ class Engine:
         """Let time pass up to `until`: whether that moved anything, and what is decided."""
         decisions: list[Decision] = []
         moved = False
-        while self._timers and self._timers[0][0] <= until:
+        for _ in range(TICK_LIMIT):
+            if not self._timers or self._timers[0][0] > until:
+                break
             at, key, scope = heapq.heappop(self._timers)
             running = self.running.get(key)
             cell = running.cells.get(scope) if running is not None else None
@@ -326,38 +333,38 @@ class Engine:
                 cell = running.cell(subject)
                 yield running, cell, cell.calm.get(metric)
 
-    def _hear(self, event: Event, around: Around | None, now: Instant, *, depth: int) -> list[Decision]:
+    def _hear(self, event: Event, around: Around | None, now: Instant) -> list[Decision]:
         decisions: list[Decision] = []
         for running in list(self._by_event.get(event.type, ())) if around is not None else ():
             assert around is not None
             for subject in around.scopes(running.kind):
                 cell = running.cell(subject)
                 cell.around = around
-                decisions += self._step(running, cell, Heard(event, around.origin), now, depth=depth)
+                decisions += self._step(running, cell, Heard(event, around.origin), now)
         return decisions
 
     def _hear_trait(
-        self, kind: str, subject: Subject, trait: TraitSet, around: Around | None, now: Instant, *, depth: int
+        self, kind: str, subject: Subject, trait: TraitSet, around: Around | None, now: Instant
     ) -> list[Decision]:
         decisions: list[Decision] = []
         origin = around.origin if around is not None else Origin("")
         for running in list(self._by_trait.get(trait.name, ())):
             if running.kind == kind:
                 cell = running.cell(subject)
-                decisions += self._step(running, cell, Heard(trait, origin), now, depth=depth)
+                decisions += self._step(running, cell, Heard(trait, origin), now)
         return decisions
 
-    def _step(self, running: Running, cell: Cell, heard: Heard, now: Instant, *, depth: int) -> list[Decision]:
+    def _step(self, running: Running, cell: Cell, heard: Heard, now: Instant) -> list[Decision]:
         before = cell.current(running.program)
         stepped = step(Situation(running.program, cell.subject, now), before, heard)
-        return self._settle(running, cell, before, stepped, heard, now, depth=depth)
+        return self._settle(running, cell, before, stepped, heard, now)
 
     def _pass(self, running: Running, cell: Cell, until: Instant, now: Instant) -> list[Decision]:
         before = cell.current(running.program)
         stepped = pass_time(Situation(running.program, cell.subject, now), before, until)
-        return self._settle(running, cell, before, stepped, None, now, depth=0)
+        return self._settle(running, cell, before, stepped, None, now)
 
-    def _settle(  # noqa: PLR0913  (a step has that many sides)
+    def _settle(
         self,
         running: Running,
         cell: Cell,
@@ -365,8 +372,6 @@ class Engine:
         stepped: Stepped,
         heard: Heard | None,
         now: Instant,
-        *,
-        depth: int,
     ) -> list[Decision]:
         """Keep what a step came to, and let what it decided set off others."""
         cell.state, cell.clock = stepped.state, max(stepped.state.clock, stepped.state.newest)
@@ -376,28 +381,31 @@ class Engine:
             cell.buckets[outcome] = Bucket(at, known.times + 1 if known else 1, before, heard)
         self._schedule(running, cell)
         if running.shadow:
-            return [msgspec.structs.replace(decision, shadow=True) for decision in stepped.decisions]
+            return [_shaded(decision) for decision in stepped.decisions]
         decisions = []
         for decision in stepped.decisions:
             decisions.append(decision)
-            decisions += self._follow(running, cell, decision, now, depth=depth + 1)
+            if not decision.depth:
+                self._followed = 0
+            decisions += self._follow(running, cell, decision, now)
         return decisions
 
-    def _follow(self, running: Running, cell: Cell, decision: Decision, now: Instant, *, depth: int) -> list[Decision]:
+    def _follow(self, running: Running, cell: Cell, decision: Decision, now: Instant) -> list[Decision]:
         """Let the traits that a decision sets, and the events it publishes, be met by rules at once."""
         decisions: list[Decision] = []
         for number, action in enumerate(decision.actions):
             if action["kind"] not in ("trait", "event"):
                 continue
-            if depth > DEPTH_LIMIT:
+            self._followed += 1
+            if decision.depth >= DEPTH_LIMIT or self._followed > FOLLOW_LIMIT:
                 self.on_loop(decision)
                 break
             if action["kind"] == "trait":
-                trait = TraitSet(decision.observed_at, action["name"], action["to"])
-                decisions += self._hear_trait(running.kind, cell.subject, trait, cell.around, now, depth=depth)
+                trait = TraitSet(decision.observed_at, action["name"], action["to"], decision.depth + 1)
+                decisions += self._hear_trait(running.kind, cell.subject, trait, cell.around, now)
             else:
                 event = published(decision, number)
-                decisions += self._hear(event, cell.around, now, depth=depth)
+                decisions += self._hear(event, cell.around, now)
         return decisions
 
     def _schedule(self, running: Running, cell: Cell) -> None:
@@ -445,8 +453,13 @@ def _seen(program: Program, metric: str, state: State) -> Instant:
     return state.clock
 
 
+def _shaded(decision: Decision) -> Decision:
+    """A decision of a version in the shadow, under an id of its own: the same version may be on beside it."""
+    return msgspec.structs.replace(decision, id=SHADED + decision.id[len(SHADED) :], shadow=True)
+
+
 def published(decision: Decision, number: int) -> Event:
     """The event that an action of a decision publishes."""
     action = decision.actions[number]
-    id_ = f"{MADE_BY_RULE}{decision.id}-{number}"
+    id_ = made_id(decision.id, number, decision.depth + 1)
     return Event(decision.source, id_, action["type"], decision.observed_at, dict(action["data"]))

@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 
 from devices.sample import Event, Instant, Sample
 from rules.decision import Decision
-from rules.engine import MADE_BY_RULE, Cell
+from rules.engine import Cell
 from rules.program import NEVER, RESTLESS, Program
 from rules.step import Heard, Situation, State, beginning, horizon, pass_time, step
 from rules.subject import Origin, Subject
-from rules.view import View
+from rules.view import MADE_BY_RULE, View
 
 _CHUNK_FIRST, _CHUNK_LIMIT = 64, 65_536
 _NO_TEXT = -1

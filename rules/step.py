@@ -23,7 +23,7 @@ from rules.language import CLEAR, Action
 from rules.logic import Held
 from rules.program import Program
 from rules.subject import Origin, Subject
-from rules.view import Change, Clause, View
+from rules.view import Change, Clause, View, depth_of
 from rules.words import Text, duration, fill
 
 STEPS_LIMIT = 10_000
@@ -329,6 +329,7 @@ def _decide(
         because=_said(program.rule.because, known),
         clauses=tuple(clauses),
         actions=[_action(action, known) for action in actions],
+        depth=depth_of(view.change),
     )
 
 

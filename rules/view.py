@@ -23,9 +23,26 @@ class TraitSet(msgspec.Struct, frozen=True):
     observed_at: Instant
     name: str
     value: str | float | bool
+    depth: int = 0
+    """How many rules set each other off until this one was set."""
 
 
 Change: TypeAlias = Sample | Event | TraitSet
+MADE_BY_RULE = "rule:"
+"""What the ids of events begin with that rules published: they follow from others, so a replay makes them itself."""
+
+
+def made_id(decision: str, number: int, depth: int) -> str:
+    """The id of an event that a rule publishes; it tells how many rules set each other off until then."""
+    return f"{MADE_BY_RULE}{decision}-{number}-{depth}"
+
+
+def depth_of(change: Change | None) -> int:
+    """How many rules set each other off until a change came: none for what devices say."""
+    if isinstance(change, TraitSet):
+        return change.depth
+    made = isinstance(change, Event) and change.id.startswith(MADE_BY_RULE)
+    return int(change.id.rpartition("-")[2]) if made else 0  # type: ignore[union-attr]
 
 
 class Clause(msgspec.Struct, frozen=True):
