@@ -168,7 +168,7 @@ class Pipeline:
         """
         saved = self._ledger.snapshot()
         seq, state = saved if saved is not None else (0, b"")
-        unknown = snapshot.load(self._engine, state) if state else set(self._engine.running)
+        unknown = snapshot.load(self._engine, state, self._registry) if state else set(self._engine.running)
         count = 0
         ticks = deque(self._ledger.ticks(seq))
         stored = self._telemetry.since(seq)

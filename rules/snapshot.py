@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from devices.sample import Event, Sample
-from rules.engine import Bucket, Cell, Engine, Running
+from rules.engine import Bucket, Cell, Engine, Running, Surroundings
 from rules.program import Program
 from rules.step import Heard, Outcome, State
 from rules.subject import Origin, Subject
@@ -48,8 +48,11 @@ def save(engine: Engine) -> bytes:
     return msgspec.msgpack.encode(_Snapshot(FORMAT, rules))
 
 
-def load(engine: Engine, snapshot: bytes) -> set[str]:
-    """Give rules that are on back what they remember; those that cannot have it, by key."""
+def load(engine: Engine, snapshot: bytes, surroundings: Surroundings) -> set[str]:
+    """Give rules that are on back what they remember; those that cannot have it, by key.
+
+    What is due next depends on the clock of the scope, so it must be known by now.
+    """
     missing = set(engine.running)
     try:
         read = msgspec.msgpack.decode(snapshot, type=_Snapshot)
@@ -59,7 +62,7 @@ def load(engine: Engine, snapshot: bytes) -> set[str]:
         return missing
     for key, raw in read.rules.items():
         running = engine.running.get(key)
-        if running is not None and _load_rule(engine, running, raw):
+        if running is not None and _load_rule(engine, running, raw, surroundings):
             missing.discard(key)
     return missing
 
@@ -90,13 +93,14 @@ def _heard(heard: Heard | None) -> Any:
     return kind, heard.change, heard.origin
 
 
-def _load_rule(engine: Engine, running: Running, raw: msgspec.Raw) -> bool:
+def _load_rule(engine: Engine, running: Running, raw: msgspec.Raw, surroundings: Surroundings) -> bool:
     try:
         rule = msgspec.msgpack.decode(raw, type=_Rule)
         if rule.version != running.program.version:
             return False
         for kept in rule.cells:
-            cell = Cell(running.program, _state(running.program, kept.state), Subject(kept.scope))
+            subject = surroundings.subject(running.kind, kept.scope) or Subject(kept.scope)
+            cell = Cell(running.program, _state(running.program, kept.state), subject)
             for outcome, at, times, state, heard in kept.buckets:
                 known = _hear(heard) if heard is not None else None
                 cell.buckets[Outcome(outcome)] = Bucket(at, times, _state(running.program, state), known)
