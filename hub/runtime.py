@@ -106,7 +106,6 @@ def open_hub(settings: Settings) -> Iterator[Hub]:
         registry, metrics, feed, inbox = Registry(models), Metrics(), Feed(), Inbox()
         engine = Engine()
         engine.on_loop = lambda decision: log.warning("rule_loop_cut", rule=decision.rule)
-        registry.on_known = lambda kind, subject: engine.begin(kind, subject, at=time.time_ns() // 1_000_000)
         database = open_engine(settings.database)
         stack.callback(database.dispose)
         accounts, fleet, ledger = Accounts(database), Fleet(database), Ledger(database)
@@ -123,6 +122,7 @@ def open_hub(settings: Settings) -> Iterator[Hub]:
         if caught_up := pipeline.catch_up():
             log.info("rules_caught_up", changes=caught_up)
         rulebook.rebuild(pipeline.begun_anew)
+        registry.on_known = pipeline.begin
         narrator = Narrator(feed, registry, metrics)
         presence = Presence(registry, pipeline, narrator, embedded=settings.embedded_broker)
         refusals = Refusals(fleet)

@@ -280,11 +280,14 @@ class Engine:
         """A trait of a scope was set from outside."""
         return self._hear_trait(kind, subject, trait, None, now)
 
-    def begin(self, kind: str, subject: Subject, *, at: Instant) -> None:
-        """Let rules that a clock alone can set off begin for a scope."""
+    def begin(self, kind: str, subject: Subject, *, at: Instant) -> bool:
+        """Let rules that a clock alone can set off begin for a scope; whether any did."""
+        begun = False
         for running in self.running.values():
             if running.kind == kind and running.program.timed and subject.id not in running.cells:
                 self._schedule(running, running.cell(subject, at))
+                begun = True
+        return begun
 
     def tick(self, until: Instant, *, surroundings: Surroundings, now: Instant) -> tuple[bool, list[Decision]]:
         """Let time pass up to `until`: whether that moved anything, and what is decided."""
