@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import problems, stream
 from api.routes import auth, commands, devices, homes, people, rules, services, system
@@ -21,12 +21,38 @@ class BodyLimit:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            length = dict(scope["headers"]).get(b"content-length", b"0")
+            headers = dict(scope["headers"])
+            length = headers.get(b"content-length", b"0")
             if not length.isdigit() or int(length) > BODY_LIMIT:
-                detail = f"a request body may be {BODY_LIMIT // 1024} KiB"
-                await problems.problem(413, "too-large", "Too large", detail)(scope, receive, send)
+                await _too_large(scope, receive, send)
+                return
+            if b"transfer-encoding" in headers:
+                await self._piecewise(scope, receive, send)
                 return
         await self._app(scope, receive, send)
+
+    async def _piecewise(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """A body that does not say how large it is is counted as it comes, before anybody reads it."""
+        pieces, size, more = [], 0, True
+        while more:
+            message = await receive()
+            pieces.append(message)
+            size += len(message.get("body", b""))
+            more = message.get("more_body", False)
+            if size > BODY_LIMIT:
+                await _too_large(scope, receive, send)
+                return
+        waiting = iter(pieces)
+
+        async def again() -> Message:
+            return next(waiting, None) or await receive()
+
+        await self._app(scope, again, send)
+
+
+async def _too_large(scope: Scope, receive: Receive, send: Send) -> None:
+    detail = f"a request body may be {BODY_LIMIT // 1024} KiB"
+    await problems.problem(413, "too-large", "Too large", detail)(scope, receive, send)
 
 
 def create_app(hub: Hub) -> FastAPI:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from devices.errors import HubError
+from hub import workbench
 from hub.settings import Settings, load
 
 
@@ -25,8 +26,11 @@ def main(arguments: list[str] | None = None) -> int:
     serve.add_argument("--demo", action="store_true", help="with a made-up home that lives: two people, seven devices")
     check = commands.add_parser("check", help="check device models and rules, naming file, line and reason")
     check.add_argument("files", nargs="*", type=Path, metavar="MODEL.yaml", help="model files; all that ship if none")
+    workbench.add_to(commands)
     options = parser.parse_args(arguments)
     try:
+        if options.command == "rules":
+            return workbench.run(options)
         if options.command == "check":
             return _check(options.files)
         return _serve(load(), demo=options.demo)

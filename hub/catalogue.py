@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,7 +34,7 @@ def load_models(directory: Path = MODELS) -> dict[str, Model]:
     faults: list[Fault] = []
     for path in sorted(directory.glob("*.yaml")):
         try:
-            read = model.parse(_text(path), file=path.name)
+            read = model.parse(rule_text(path), file=path.name)
         except ModelInvalid as error:
             faults += error.faults
             continue
@@ -46,39 +47,64 @@ def load_models(directory: Path = MODELS) -> dict[str, Model]:
 
 def load_packs(models: dict[str, Model], directory: Path = PACKS, *, tested: bool = True) -> list[Shipped]:
     """Every rule that ships, its tests passed unless they are left out. Raises `ModelInvalid` with everything wrong in all of them."""
-    shipped: list[Shipped] = []
-    faults: list[Fault] = []
-    for path in sorted(directory.rglob("*.yaml")):
+    paths = sorted(directory.rglob("*.yaml"))
+    texts = [(str(path.relative_to(directory)), rule_text(path)) for path in paths]
+    written = read_rules(texts, models, tested=tested)
+    return [Shipped(path.parent.name, each) for path, each in zip(paths, written, strict=True)]
+
+
+def published(directory: Path = PACKS) -> frozenset[str]:
+    """The events that the rules which ship publish."""
+    rules = [language.read(rule_text(path), file=path.name).rule for path in directory.rglob("*.yaml")]
+    return frozenset[str]().union(*(rule.publishes for rule in rules))
+
+
+def read_rules(
+    texts: Sequence[tuple[str, str]],
+    models: dict[str, Model],
+    *,
+    made: frozenset[str] = frozenset(),
+    tested: bool = True,
+) -> list[Written]:
+    """Read rules, each a file name and a text, that may listen to each other's events. Raises `ModelInvalid` with
+    everything wrong in all of them."""
+    read, faults = [], []
+    for file, text in texts:
         try:
-            read = read_rule if tested else read_untested
-            written = read(_text(path), models, file=str(path.relative_to(directory)))
+            read.append(language.read(text, file=file))
         except ModelInvalid as error:
             faults += error.faults
-            continue
-        shipped.append(Shipped(path.parent.name, written))
+    known = made.union(*(each.rule.publishes for each in read))
+    for each in read:
+        faults += _faults(each, models, known, tested=tested)
     if faults:
         raise ModelInvalid(faults)
-    return shipped
+    return read
 
 
-def read_rule(text: str, models: dict[str, Model], *, file: str) -> Written:
-    """Read a rule, hold it against the models, and run its tests. Raises `ModelInvalid` with everything wrong in it."""
-    written = read_untested(text, models, file=file)
-    failures = rehearse(written.rule, models)
-    if failures:
-        raise ModelInvalid([_failed(written, failure) for failure in failures])
-    return written
+def read_rule(text: str, models: dict[str, Model], *, file: str, made: frozenset[str] = frozenset()) -> Written:
+    """Read a rule, hold it against the models, and run its tests. Raises `ModelInvalid` with everything wrong in it.
+
+    `made` are the events that other rules publish.
+    """
+    return read_rules([(file, text)], models, made=made)[0]
 
 
-def read_untested(text: str, models: dict[str, Model], *, file: str) -> Written:
-    """The same without running its tests, for what was tested before it shipped."""
-    written = language.read(text, file=file)
-    if faults := vocabulary.faults(written, models):
-        raise ModelInvalid(faults)
-    return written
+def read_untested(text: str, models: dict[str, Model], *, file: str, made: frozenset[str] = frozenset()) -> Written:
+    """The same without running its tests, for what was tested before."""
+    return read_rules([(file, text)], models, made=made, tested=False)[0]
 
 
-def _failed(written: Written, failure: Failure) -> Fault:
+def _faults(written: Written, models: dict[str, Model], made: frozenset[str], *, tested: bool) -> list[Fault]:
+    """What contradicts the models; if nothing does, the tests that failed."""
+    found = vocabulary.faults(written, models, made)
+    if found or not tested:
+        return found
+    return [failed(written, failure) for failure in rehearse(written.rule, models)]
+
+
+def failed(written: Written, failure: Failure) -> Fault:
+    """A failed test as a fault, on its line."""
     reason = failure.reason or f"expected {_told(failure.expected)}, decided {_told(failure.decided)}"
     path = ("tests", failure.place)
     return fault_at(written.lines, path, file=written.file, reason=f"test {failure.case!r}: {reason}")
@@ -88,7 +114,8 @@ def _told(decisions: list[tuple[Instant, str]]) -> str:
     return ", ".join(f"{level} at {at / SECOND:g} s" for at, level in decisions) or "nothing"
 
 
-def _text(path: Path) -> str:
+def rule_text(path: Path) -> str:
+    """What is in a file. Raises `ModelInvalid`."""
     try:
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:

@@ -8,6 +8,7 @@ leads to redelivery, and redelivery to the same state.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections import Counter, deque
@@ -35,6 +36,7 @@ from hub.telemetry import Change, Stored, TelemetryStore
 from rules import snapshot
 from rules.decision import Decision
 from rules.engine import MADE_BY_RULE, Engine
+from rules.subject import Subject
 
 if TYPE_CHECKING:
     from hub.bridge import Bridge
@@ -197,6 +199,12 @@ class Pipeline:
 
     def _tick(self, tick: Tick) -> list[Decision]:
         return self._engine.tick(tick.until, surroundings=self._registry, now=_now())[1]
+
+    def begin(self, kind: str, subject: Subject) -> None:
+        """Somebody became known: rules that go by the clock begin for them now, and after a crash will have. In its thread."""
+        if self._engine.begin(kind, subject, at=_now()):
+            with contextlib.suppress(StoreUnavailable):
+                self._save_snapshot()
 
     def save_snapshot(self) -> None:
         """Keep what the rules remember, in turn with what they are fed."""

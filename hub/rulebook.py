@@ -16,15 +16,16 @@ import structlog
 from devices.errors import Conflict, HubError, Invalid, NotFound
 from devices.model import Model
 from devices.sample import DAY, Instant
-from hub.catalogue import Shipped, read_rule, read_untested
+from hub.catalogue import Shipped, read_rule, read_rules, read_untested
 from hub.history import Histories
 from hub.pipeline import Pipeline
 from hub.registry import Registry
 from hub.store.rules import SHIPPED, NewVersion, RuleStore
 from hub.store.tables import RuleRow, RuleVersionRow, TuningRow
+from rules import language
 from rules.cell import Bucket, Running
 from rules.engine import Engine
-from rules.language import Written
+from rules.language import Rule, Written
 from rules.program import Program, compile_rule
 from rules.replay import Replayed, replay
 from rules.step import Outcome, Situation, explain
@@ -97,7 +98,15 @@ class Rulebook:
 
     def check(self, text: str, *, file: str = "rule.yaml") -> Written:
         """Read a rule and run its tests. Raises `ModelInvalid` with everything wrong in it."""
-        return read_rule(text, self._models, file=file)
+        return read_rule(text, self._models, file=file, made=self._made())
+
+    def check_all(self, texts: Sequence[tuple[str, str]]) -> list[Written]:
+        """The same for rules, each with a file name, that may listen to each other's events."""
+        return read_rules(texts, self._models, made=self._made())
+
+    def _made(self) -> frozenset[str]:
+        """The events that rules which are on publish."""
+        return frozenset[str]().union(*(each.program.rule.publishes for each in list(self._engine.running.values())))
 
     def save(self, rule_id: str, text: str, *, by: str) -> RuleVersionRow:
         """Put a version on record, without putting it on. Raises `ModelInvalid`, `Invalid` or `Conflict`."""
@@ -139,8 +148,7 @@ class Rulebook:
 
     def tune(self, rule_id: str, scope: str, name: str, value: float, *, by: str) -> None:
         """Set an input of a rule for a person or home. Raises `NotFound` or `Invalid`."""
-        row = self._store.rule(rule_id)
-        program = self.program(rule_id, row.active or self._store.versions(rule_id)[0].version)
+        program = self.compile(self.newest(rule_id).text)
         given = program.rule.inputs.get(name)
         if given is None:
             raise NotFound(f"{rule_id} has no input {name}; it has {', '.join(program.rule.inputs) or 'none'}")
@@ -152,15 +160,30 @@ class Rulebook:
         self._store.tune(tuning)
         self._pipeline.ask(lambda: self._registry.tune([tuning]))
 
+    def newest(self, rule_id: str) -> RuleVersionRow:
+        """The version that is on; while none is, the newest. Raises `NotFound`."""
+        row = self._store.rule(rule_id)
+        return self._store.version(rule_id, row.active) if row.active else self._store.versions(rule_id)[0]
+
     def program(self, rule_id: str, version: str) -> Program:
         """A version, compiled. Raises `NotFound` or `ModelInvalid`."""
         return self.compile(self._store.version(rule_id, version).text)
 
+    def attempt(self, text: str) -> Program:
+        """A rule that is not saved, compiled without running its tests. Raises `ModelInvalid`."""
+        return self._compiled(read_untested(text, self._models, file="rule.yaml", made=self._made()).rule)
+
+    def _compiled(self, rule: Rule) -> Program:
+        try:
+            return compile_rule(rule, self._models)
+        except StopIteration as error:
+            raise Invalid(f"{rule.id} speaks of a metric that no device model has any more") from error
+
     def compile(self, text: str) -> Program:
-        """A rule, compiled without running its tests. Raises `ModelInvalid`."""
+        """A rule on record, compiled. Raises `Invalid` if a device model it spoke of has gone."""
         program = self._programs.get(text)
         if program is None:
-            program = compile_rule(read_untested(text, self._models, file="rule.yaml").rule, self._models)
+            program = self._compiled(language.read(text, file="rule.yaml").rule)
             if len(self._programs) < PROGRAMS_KEPT:
                 self._programs[text] = program
         return program

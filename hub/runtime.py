@@ -58,6 +58,10 @@ class StartFailed(HubError):
     """The hub cannot start, and why."""
 
 
+class Busy(StartFailed):
+    """Another hub has the data dir."""
+
+
 @dataclass(frozen=True, slots=True)
 class Hub:
     """The parts that the API answers from."""
@@ -102,7 +106,6 @@ def open_hub(settings: Settings) -> Iterator[Hub]:
         registry, metrics, feed, inbox = Registry(models), Metrics(), Feed(), Inbox()
         engine = Engine()
         engine.on_loop = lambda decision: log.warning("rule_loop_cut", rule=decision.rule)
-        registry.on_known = lambda kind, subject: engine.begin(kind, subject, at=time.time_ns() // 1_000_000)
         database = open_engine(settings.database)
         stack.callback(database.dispose)
         accounts, fleet, ledger = Accounts(database), Fleet(database), Ledger(database)
@@ -119,6 +122,7 @@ def open_hub(settings: Settings) -> Iterator[Hub]:
         if caught_up := pipeline.catch_up():
             log.info("rules_caught_up", changes=caught_up)
         rulebook.rebuild(pipeline.begun_anew)
+        registry.on_known = pipeline.begin
         narrator = Narrator(feed, registry, metrics)
         presence = Presence(registry, pipeline, narrator, embedded=settings.embedded_broker)
         refusals = Refusals(fleet)
@@ -178,6 +182,32 @@ def open_hub(settings: Settings) -> Iterator[Hub]:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What is stored, for whoever only reads it."""
+
+    registry: Registry
+    histories: Histories
+
+
+@contextlib.contextmanager
+def open_past(settings: Settings) -> Iterator[Past]:
+    """Open what a hub that does not run has stored; nothing is started. Raises `HubError` in one clear line."""
+    with contextlib.ExitStack() as stack:
+        if not settings.data_dir.is_dir():
+            raise StartFailed(f"there is nothing stored in {settings.data_dir}: no hub has run there")
+        stack.enter_context(_locked(settings.data_dir / "lock"))
+        registry = Registry(load_models())
+        database = open_engine(settings.database)
+        stack.callback(database.dispose)
+        accounts, fleet = Accounts(database), Fleet(database)
+        telemetry = _open_telemetry(settings, registry)
+        stack.callback(telemetry.close)
+        _learn(registry, accounts, fleet, telemetry)
+        registry.tune(RuleStore(database).tunings())
+        yield Past(registry, Histories(registry, fleet, telemetry))
+
+
 def operator_password_file(settings: Settings) -> Path:
     """Where the first operator's password is kept, unless it is a setting."""
     return settings.data_dir / "operator-password"
@@ -200,7 +230,7 @@ def _locked(path: Path) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise StartFailed(f"another hub is running in {path.parent}") from error
+            raise Busy(f"another hub is running in {path.parent}") from error
         yield
 
 

@@ -14,7 +14,6 @@ from rules.step import UNTOLD, Heard, Outcome, Phase, State, beginning
 from rules.subject import Subject
 from rules.surroundings import Around
 
-
 _STANDING = {Phase.INACTIVE: Outcome.FALSE, Phase.PENDING: Outcome.PENDING, Phase.FIRING: Outcome.FIRING}
 """What a rule that has not been looked at since it was taken up has come to."""
 

@@ -29,6 +29,8 @@ DEPTH_LIMIT = 5
 """How many rules may set each other off, one after the other, by one change; then the loop is cut."""
 FOLLOW_LIMIT = 200
 """How many decisions that set others off may follow from one change; then the rest is cut."""
+SHADED = "s-"
+"""What the ids of decisions begin with that were made in the shadow."""
 MADE_BY_RULE = "rule:"
 """What the ids of events begin with that rules published: they follow from others, so a replay makes them itself."""
 
@@ -117,11 +119,14 @@ class Engine:
         """A trait of a scope was set from outside."""
         return self._hear_trait(kind, subject, trait, None, now) + self._follow(now)
 
-    def begin(self, kind: str, subject: Subject, *, at: Instant) -> None:
-        """Let rules that a clock alone can set off begin for a scope."""
+    def begin(self, kind: str, subject: Subject, *, at: Instant) -> bool:
+        """Let rules that a clock alone can set off begin for a scope; whether any did."""
+        begun = False
         for running in self.running.values():
             if running.kind == kind and running.program.timed and subject.id not in running.cells:
                 self._schedule(running, running.cell(subject, at))
+                begun = True
+        return begun
 
     def tick(self, until: Instant, *, surroundings: Surroundings, now: Instant) -> tuple[bool, list[Decision]]:
         """Let time pass up to `until`: whether that moved anything, and what is decided."""
@@ -222,7 +227,7 @@ class Engine:
             cell.last = outcome if outcome is not Outcome.LATE else cell.last
         self._schedule(running, cell)
         if running.shadow:
-            return [msgspec.structs.replace(decision, shadow=True) for decision in stepped.decisions]
+            return [_shaded(decision) for decision in stepped.decisions]
         for decision in stepped.decisions:
             if any(action["kind"] in ("trait", "event") for action in decision.actions):
                 around = cell.around or alone(running.kind, cell.subject)
@@ -295,6 +300,11 @@ class Engine:
                 cell.let_pass(heard.change)
         else:
             cell.until = 0
+
+
+def _shaded(decision: Decision) -> Decision:
+    """A decision of a version in the shadow, under an id of its own: the same version may be on beside it."""
+    return msgspec.structs.replace(decision, id=SHADED + decision.id[len(SHADED) :], shadow=True)
 
 
 def published(decision: Decision, number: int) -> Event:

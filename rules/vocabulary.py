@@ -18,23 +18,25 @@ _FACT_UNITS = {name: "a" if name == "person.age" else "/min" for name in FACTS}
 _AGGS_OF_COUNTERS = frozenset({"sum", "rate", "delta", "count", "max", "min"})
 
 
-def faults(written: Written, models: Mapping[str, Model]) -> list[Fault]:
-    """What contradicts the models, or itself, each with its path and line."""
-    found = contradictions(written.rule, models)
+def faults(written: Written, models: Mapping[str, Model], made: frozenset[str] = frozenset()) -> list[Fault]:
+    """What contradicts the models, or itself, each with its path and line; `made` are events that other rules publish."""
+    found = contradictions(written.rule, models, made)
     return [fault_at(written.lines, path, file=written.file, reason=reason) for path, reason in found]
 
 
-def contradictions(rule: Rule, models: Mapping[str, Model]) -> list[tuple[Path, str]]:
+def contradictions(
+    rule: Rule, models: Mapping[str, Model], made: frozenset[str] = frozenset()
+) -> list[tuple[Path, str]]:
     """The same for a rule without its lines."""
-    checker = _Checker(rule, models)
+    checker = _Checker(rule, models, made)
     return list(checker.all())
 
 
 class _Checker:
-    def __init__(self, rule: Rule, models: Mapping[str, Model]) -> None:
+    def __init__(self, rule: Rule, models: Mapping[str, Model], made: frozenset[str]) -> None:
         self._rule, self._models = rule, models
         self._events = {name: spec for model in models.values() for name, spec in model.events.items()}
-        self._made = {action.event.type for _, action in rule.actions() if action.event is not None}
+        self._made = made | rule.publishes
 
     def all(self) -> Iterator[tuple[Path, str]]:
         """Everything."""
@@ -94,7 +96,10 @@ class _Checker:
             yield from _values(path, metric, {"from": condition.from_, "to": condition.to})
 
     def _absent(self, path: Path, condition: c.Absent) -> Iterator[tuple[Path, str]]:
-        if self._metric(condition.absent, condition.of) is None and condition.absent not in self._events:
+        if (
+            self._metric(condition.absent, condition.of) is None
+            and condition.absent not in self._events.keys() | self._made
+        ):
             yield (*path, "absent"), f"no device model has the metric or event {condition.absent!r}"
 
     def _shape(self) -> Iterator[tuple[Path, str]]:
@@ -256,7 +261,7 @@ class _Checker:
                         yield (*path, name), f"no device model has the metric {name!r}"
                     elif (refusal := metric.prepare(value)[1]) is not None:
                         yield (*path, name), f"{value!r} is {refusal}"
-                if given.event is not None and given.event not in self._events:
+                if given.event is not None and given.event not in self._events.keys() | self._made:
                     yield (*path, "event"), f"no device model has the event {given.event!r}"
 
     def _event(self, path: Path, name: str, of: str | None) -> Iterator[tuple[Path, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -84,7 +85,7 @@ class ShadowIn(BaseModel):
 
 
 class TextIn(BaseModel):
-    """A rule to be tried; without a text, the version that is on."""
+    """A rule to be tried; without a text, the version that is on, or the newest while none is."""
 
     text: str | None = Field(default=None, max_length=TEXT_LIMIT)
 
@@ -178,8 +179,8 @@ def import_pack(
     hub: HubDep, operator: OperatorDep, text: Annotated[str, Body(media_type="application/yaml")]
 ) -> dict[str, Any]:
     """Save and put on every rule of a pack; all of them, or none if anything is wrong in any."""
-    documents = [each for each in f"\n{text}".split("\n---") if each.strip()]
-    read = [hub.rulebook.check(each, file=f"rule {number}") for number, each in enumerate(documents, start=1)]
+    documents = [each for each in re.split(r"^---[ \t]*\n", text, flags=re.MULTILINE) if each.strip()]
+    read = hub.rulebook.check_all([(f"rule {number}", each) for number, each in enumerate(documents, start=1)])
     for written in read:
         version = hub.rulebook.save(written.rule.id, written.text, by=operator.username)
         hub.rulebook.activate(written.rule.id, version.version, by=operator.username)
@@ -249,8 +250,7 @@ def shadow(hub: HubDep, operator: OperatorDep, rule_id: str, which: ShadowIn) ->
 @router.post("/rules/{rule_id}/test")
 def test(hub: HubDep, _operator: OperatorDep, rule_id: str, tried: TextIn) -> TestOut:
     """Run a rule's own tests; of a text that is not saved, too."""
-    row = hub.rulebook.store.rule(rule_id) if tried.text is None else None
-    text = tried.text or hub.rulebook.store.version(rule_id, row.active if row and row.active else "").text
+    text = tried.text if tried.text is not None else hub.rulebook.newest(rule_id).text
     try:
         written = hub.rulebook.check(text)
     except ModelInvalid as error:
@@ -278,9 +278,13 @@ def replay(hub: HubDep, _operator: OperatorDep, rule_id: str, asked: ReplayIn) -
     if since >= until:
         raise Invalid("from must be before to")
     book = hub.rulebook
-    text = asked.text or book.store.version(rule_id, asked.version or _version_on(hub, rule_id)).text
+    program = (
+        book.attempt(asked.text)
+        if asked.text is not None
+        else book.program(rule_id, asked.version or _version_on(hub, rule_id))
+    )
     against = book.program(rule_id, asked.against) if asked.against else None
-    job = hub.replays.start(book.compile(text), since=since, until=until, scopes=asked.scopes, against=against)
+    job = hub.replays.start(program, since=since, until=until, scopes=asked.scopes, against=against)
     return _job(job)
 
 
@@ -329,7 +333,7 @@ def _fired(row: DecisionRow) -> dict[str, Any]:
 
 def _decision(decision: Decision) -> dict[str, Any]:
     body: dict[str, Any] = msgspec.to_builtins(decision)
-    del body["actions"], body["decided_at"]
+    del body["actions"], body["decided_at"], body["depth"]
     return body | {"observed_at": to_rfc3339(decision.observed_at)}
 
 

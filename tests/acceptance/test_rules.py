@@ -1,0 +1,467 @@
+"""Rules over the API, as people write them: saved, put on, tried, explained, replayed, tuned, and followed by their effects."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import http.server
+import json
+import threading
+import time
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from devices.topics import Channel
+from tests.acceptance.rulework import beat, decided, fired, instant, put, readings, rfc3339, traces, written
+from tests.devices import TestDevice
+from tests.harness import PASSWORD, HubProcess, add_device, add_home, add_person, eventually, ok, running
+
+START = 1_790_000_000_000
+SECOND = 1_000
+
+
+@pytest.fixture
+def api(hub: HubProcess) -> Iterator[Any]:
+    with hub.api() as client:
+        if client.get("/v1/homes").json()["items"] == []:
+            add_home(client)
+        yield client
+        for rule in ok(client.get("/v1/rules"))["items"]:
+            if rule["pack"] == "own" and rule["active"] is not None:
+                ok(client.post(f"/v1/rules/{rule['id']}/switch-off"))
+
+
+def wearer(api, name: str, home: str = "home-1", **more: Any) -> TestDevice:
+    """Somebody with a watch."""
+    return TestDevice(add_device(api, f"{name}-watch", home, owner=add_person(api, name, home, **more)))
+
+
+def tell(hub: HubProcess, device: TestDevice, values: list[tuple[int, Any]], metric: str = "heart_rate") -> None:
+    """Have a device say something, and wait until it is stored."""
+    before = hub.metric("hub_samples_stored_total")
+    device.say(readings(metric, values))
+    eventually(lambda: hub.metric("hub_samples_stored_total") >= before + len(values))
+
+
+def episode(at: int, high: int, low: int = 60) -> list[tuple[int, int]]:
+    """A heart that goes up and comes down again."""
+    return [(at, low), (at + SECOND, high), (at + 2 * SECOND, low)]
+
+
+# Saving, and what is on.
+
+
+def test_everything_wrong_is_named_at_once_and_nothing_is_saved(api) -> None:
+    text = beat("faulty").replace("unit: ", "unti: ").replace("purpose: service", "purpose: fun")
+    answer = api.put("/v1/rules/faulty", json={"text": text})
+    assert answer.status_code == 422
+    assert answer.json()["title"] == "The rule is not valid"
+    assert [(each["line"], each["path"]) for each in answer.json()["errors"]] == [
+        (4, "purpose"),
+        (6, "inputs.limit.unti"),
+    ]
+    answer = api.put("/v1/rules/faulty", json={"text": beat("faulty").replace("expect: [{at: 5s}]", "expect: []")})
+    assert answer.status_code == 422
+    assert "test 'it fires': expected nothing, decided notice at 5 s" in answer.json()["errors"][0]["reason"]
+    assert api.put("/v1/rules/faulty", json={"text": beat("another")}).status_code == 422
+    assert api.get("/v1/rules/faulty").status_code == 404
+    assert api.get("/v1/rules/another").status_code == 404
+
+
+def test_versions_are_put_on_rolled_back_and_off_and_it_is_on_record_by_whom(api, hub) -> None:
+    began = int(time.time() * 1000)
+    first = put(api, "versions", beat("versions", 100))
+    second = put(api, "versions", beat("versions", 150), activate=False)
+    assert ok(api.get("/v1/rules/versions"))["active"] == first
+    with wearer(api, "vera") as watch:
+        tell(hub, watch, episode(START, 120))
+        ok(api.post("/v1/rules/versions/activate", json={"version": second}))
+        tell(hub, watch, episode(START + 10_000, 120))
+        ok(api.post("/v1/rules/versions/activate", json={"version": first}))
+        tell(hub, watch, episode(START + 20_000, 120))
+        ok(api.post("/v1/rules/versions/switch-off"))
+        tell(hub, watch, episode(START + 30_000, 120))
+        found = eventually(lambda: len(rows := ok(api.get("/v1/people/vera/decisions"))["items"]) >= 4 and rows)
+    mine = [row for row in found if row["rule"] == "versions" and row["level"] == "notice"]
+    assert [instant(row["observed_at"]) for row in mine] == [START + 21_000, START + 1_000]
+    detail = ok(api.get("/v1/rules/versions"))
+    assert [(each["version"], each["saved_by"]) for each in detail["versions"]] == [
+        (second, "operator"),
+        (first, "operator"),
+    ]
+    whats = [(each["what"], each["version"], each["by"]) for each in reversed(detail["switches"])]
+    assert whats == [
+        ("activated", first, "operator"),
+        ("activated", second, "operator"),
+        ("activated", first, "operator"),
+        ("switched_off", None, "operator"),
+    ]
+    assert all(began <= instant(each["at"]) <= time.time() * 1000 for each in detail["switches"])
+    assert detail["active"] is None
+    assert api.post("/v1/rules/versions/activate", json={"version": "never"}).status_code == 404
+
+
+def test_only_operators_change_rules(api, hub) -> None:
+    version = put(api, "guarded", beat("guarded"))
+    add_person(api, "gus")
+    with hub.api("gus", PASSWORD) as own:
+        assert own.put("/v1/rules/guarded", json={"text": beat("guarded", 90)}).status_code == 403
+        assert own.post("/v1/rules/guarded/switch-off").status_code == 403
+        assert own.post("/v1/rules/guarded/activate", json={"version": version}).status_code == 403
+        assert ok(own.get("/v1/rules/guarded"))["active"] == version
+
+
+def test_a_version_in_the_shadow_decides_without_effects_and_is_seen(api, hub) -> None:
+    active = put(api, "shady", beat("shady", 150))
+    shadow = put(api, "shady", beat("shady", 100), activate=False)
+    assert ok(api.post("/v1/rules/shady/shadow", json={"version": shadow}))["shadow"] == shadow
+    with wearer(api, "shana") as watch:
+        tell(hub, watch, episode(START, 120) + episode(START + 10_000, 160))
+        eventually(lambda: len(fired(api, "shady", "shana", shadow=True)) == 4)
+        assert fired(api, "shady", "shana") == [(START + 11_000, "notice"), (START + 12_000, "clear")]
+        rows = traces(api, "shady", "shana")["fired"]
+        assert {row["version"] for row in rows if row["shadow"]} == {shadow}
+        assert {row["version"] for row in rows if not row["shadow"]} == {active}
+        with hub.api("shana", PASSWORD) as own:
+            told = ok(own.get("/v1/people/me/notices"))["items"]
+            assert [each["body"]["text"]["en"] for each in told] == ["Above 150"]
+            assert {row["version"] for row in ok(own.get("/v1/people/me/decisions"))["items"]} == {active}
+        ok(api.post("/v1/rules/shady/shadow", json={"version": None}))
+        tell(hub, watch, episode(START + 20_000, 160))
+        eventually(lambda: len(fired(api, "shady", "shana")) == 4)
+        assert len(fired(api, "shady", "shana", shadow=True)) == 4
+
+
+def test_a_shadow_that_is_put_on_has_effects_from_then_on(api, hub) -> None:
+    put(api, "twins", beat("twins", 150))
+    version = put(api, "twins", beat("twins", 100), activate=False)
+    ok(api.post("/v1/rules/twins/shadow", json={"version": version}))
+    ok(api.post("/v1/rules/twins/activate", json={"version": version}))
+    with wearer(api, "tom") as watch, hub.api("tom", PASSWORD) as own:
+        tell(hub, watch, episode(START, 120))
+        eventually(
+            lambda: (
+                [each["body"]["text"]["en"] for each in ok(own.get("/v1/people/me/notices"))["items"]] == ["Above 100"]
+            )
+        )
+        assert fired(api, "twins", "tom") == [(START + 1_000, "notice"), (START + 2_000, "clear")]
+
+
+# Why, and why not.
+
+
+def test_traces_say_why_and_why_not_to_whom_it_is_about(api, hub) -> None:
+    put(api, "traced", beat("traced", 100))
+    with wearer(api, "trudy") as watch, wearer(api, "other"):
+        tell(hub, watch, episode(START, 120, low=77))
+        with hub.api("trudy", PASSWORD) as own, hub.api("other", PASSWORD) as other:
+            told = eventually(lambda: len((body := traces(own, "traced", "me"))["fired"]) == 2 and body)
+            assert told["scope"] == "trudy"
+            assert [(row["level"], row["because"]["en"]) for row in told["fired"]][-1] == (
+                "notice",
+                "Your heart beats 120 times a minute, above 100.",
+            )
+            outcomes = {each["outcome"]: each for each in told["outcomes"]}
+            assert {"false", "fired", "cleared"} <= outcomes.keys()
+            clause = outcomes["false"]["clauses"][0]
+            assert (clause["truth"], clause["value"], clause["limit"]) == (False, 77, 100)
+            clause = outcomes["fired"]["clauses"][0]
+            assert (clause["truth"], clause["value"], clause["limit"]) == (True, 120, 100)
+            refused = other.get("/v1/rules/traced/traces", params={"scope": "trudy"})
+            assert refused.status_code == 403
+            assert traces(other, "traced", "me")["fired"] == []
+    assert traces(api, "traced", "trudy")["fired"] == told["fired"]
+
+
+def test_a_rule_is_tested_without_being_saved(api) -> None:
+    version = put(api, "tried", beat("tried"))
+    assert ok(api.post("/v1/rules/tried/test", json={})) == {"passed": True, "tests": 1, "faults": []}
+    wrong = beat("tried").replace("{at: 5s}]", "{at: 6s}]")
+    outcome = ok(api.post("/v1/rules/tried/test", json={"text": wrong}))
+    assert outcome["passed"] is False
+    assert [(each["line"], each["path"]) for each in outcome["faults"]] == [(11, "tests.0")]
+    assert [each["version"] for each in ok(api.get("/v1/rules/tried"))["versions"]] == [version]
+    ok(api.post("/v1/rules/tried/switch-off"))
+    assert ok(api.post("/v1/rules/tried/test", json={}))["passed"] is True
+
+
+# The past.
+
+
+def finished(api, job: dict[str, Any]) -> Any:
+    found = ok(api.get(f"/v1/rules/replays/{job['id']}"))
+    return found if found["status"] != "running" else None
+
+
+def replayed(api, rule: str, **asked: Any) -> Any:
+    span = {"from": rfc3339(START - SECOND), "to": rfc3339(START + 10_000_000)}
+    job = ok(api.post(f"/v1/rules/{rule}/replay", json=span | asked))
+    return eventually(partial(finished, api, job))
+
+
+def test_a_replay_finds_what_fired_and_what_another_version_would_have_done(api, hub) -> None:
+    first = put(api, "replayed", beat("replayed", 100))
+    second = put(api, "replayed", beat("replayed", 130), activate=False)
+    values = [each for step in range(20) for each in episode(START + step * 10_000, 95 + 3 * step)]
+    with wearer(api, "rita") as watch, wearer(api, "rob") as other:
+        tell(hub, watch, values)
+        tell(hub, other, values[:9])
+    live = eventually(lambda: len(found := decided(api, "replayed", "rita")) == 36 and found)
+    job = replayed(api, "replayed", scopes=["rita", "rob"])
+    assert (job["status"], job["done"], job["total"], job["error"]) == ("done", 2, 2, None)
+    assert [
+        (each["id"], instant(each["observed_at"]), each["level"])
+        for each in job["decisions"]
+        if each["scope"] == "rita"
+    ] == live
+    job = replayed(api, "replayed", scopes=["rita"], version=second, against=first)
+    parts = {name: [instant(each["observed_at"]) for each in part] for name, part in job["difference"].items()}
+    assert parts["only_after"] == []
+    assert len(parts["only_before"]) == 20
+    assert sorted(parts["only_before"] + parts["both"]) == [at for _, at, _ in live]
+    tried = replayed(api, "replayed", scopes=["rita"], text=beat("replayed", 145))
+    assert len(tried["decisions"]) == 6
+    assert decided(api, "replayed", "rita") == live
+    bad = api.post("/v1/rules/replayed/replay", json={"from": rfc3339(START), "to": rfc3339(START)})
+    assert bad.status_code == 422
+    assert api.get("/v1/rules/replays/none").status_code == 404
+
+
+def test_a_replay_can_be_cancelled(api, hub) -> None:
+    put(api, "long", beat("long", 200))
+    values = [(START + step * SECOND, 90 + step % 2 * 60) for step in range(3_000)]
+    names = [f"runner-{number}" for number in range(10)]
+    for name in names:
+        with wearer(api, name) as watch:
+            tell(hub, watch, values)
+    text = beat("long", 120)
+    span = {"from": rfc3339(START), "to": rfc3339(START + 10_000_000), "scopes": names, "text": text}
+    job = ok(api.post("/v1/rules/long/replay", json=span))
+    assert job["status"] == "running"
+    ok(api.delete(f"/v1/rules/replays/{job['id']}"))
+    found = eventually(partial(finished, api, job))
+    assert (found["status"], found["total"], found["done"] < 10) == ("cancelled", 10, True)
+
+
+# Inputs.
+
+
+def test_a_tuned_input_changes_when_it_fires(api, hub) -> None:
+    put(api, "tuned", beat("tuned", 150))
+    with wearer(api, "tina") as watch, hub.api("tina", PASSWORD) as own:
+        tell(hub, watch, episode(START, 120))
+        assert fired(api, "tuned", "tina") == []
+        ok(own.put("/v1/rules/tuned/inputs/limit", json={"value": 110}))
+        tell(hub, watch, episode(START + 10_000, 120))
+        eventually(lambda: fired(api, "tuned", "tina") == [(START + 11_000, "notice"), (START + 12_000, "clear")])
+        assert traces(own, "tuned", "me")["fired"][-1]["clauses"][0]["limit"] == 110
+        refused = own.put("/v1/rules/tuned/inputs/limit", json={"value": 300})
+        assert (refused.status_code, refused.json()["detail"]) == (422, "limit is 40 to 220")
+        assert own.put("/v1/rules/tuned/inputs/nothing", json={"value": 1}).status_code == 404
+        assert own.put("/v1/rules/tuned/inputs/limit?scope=vera", json={"value": 60}).status_code == 403
+        for value in ('{"value": NaN}', '{"value": Infinity}'):
+            answer = own.put(
+                "/v1/rules/tuned/inputs/limit", content=value, headers={"content-type": "application/json"}
+            )
+            assert answer.status_code == 422
+
+
+# Packs.
+
+
+def test_a_pack_goes_out_and_in_again(api, hub, tmp_path: Path) -> None:
+    put(api, "packed-a", written("packed-a", "when: {event: workout.ended}\nthen: {event: {type: packed.done}}"))
+    put(api, "packed-b", written("packed-b", "when: {event: packed.done}\nthen: {notify: {text: Done}}"))
+    pack = api.get("/v1/rules/packs/own")
+    assert pack.status_code == 200
+    yaml = {"content-type": "application/yaml"}
+    before = ok(api.get("/v1/rules/packed-b"))
+    names = ok(api.post("/v1/rules/packs", content=pack.text, headers=yaml))["items"]
+    assert {"packed-a", "packed-b"} <= set(names)
+    assert ok(api.get("/v1/rules/packed-b"))["versions"] == before["versions"]
+    with running(tmp_path) as second, second.api() as there:
+        broken = pack.text + "---\n" + beat("broken").replace("heart_rate,", "hart_rate,")
+        answer = there.post("/v1/rules/packs", content=broken, headers=yaml)
+        assert (answer.status_code, len(answer.json()["errors"])) == (422, 1)
+        assert there.get("/v1/rules/packed-a").status_code == 404
+        assert ok(there.post("/v1/rules/packs", content=pack.text, headers=yaml))["items"] == names
+        assert there.get("/v1/rules/packs/own").text == pack.text
+        second.kill()
+        second.start()
+        with second.api() as again:
+            assert again.get("/v1/rules/packs/own").text == pack.text
+    assert api.get("/v1/rules/packs/none").status_code == 404
+
+
+# What rules set off.
+
+
+def say_event(hub: HubProcess, device: TestDevice, type_: str, at: int) -> None:
+    before = hub.metric("hub_events_stored_total")
+    device.say({"id": f"{type_}-{at}", "ts": at, "type": type_, "data": {}}, Channel.EVENT)
+    eventually(lambda: hub.metric("hub_events_stored_total") > before)
+
+
+def test_what_a_rule_publishes_sets_off_another(api, hub) -> None:
+    put(api, "chain-a", written("chain-a", "when: {event: workout.ended}\nthen: {event: {type: chain.one}}"))
+    put(api, "chain-b", written("chain-b", "when: {event: chain.one}\nthen: {event: {type: chain.two}}"))
+    put(api, "chain-c", written("chain-c", "when: {event: chain.two}\nthen: {notify: {text: The end of it}}"))
+    with wearer(api, "cho") as watch, hub.api("cho", PASSWORD) as own:
+        say_event(hub, watch, "workout.ended", START)
+        eventually(
+            lambda: (
+                [row["body"]["text"]["en"] for row in ok(own.get("/v1/people/me/notices"))["items"]]
+                == ["The end of it"]
+            )
+        )
+        for rule in ("chain-a", "chain-b", "chain-c"):
+            assert fired(api, rule, "cho") == [(START, "notice")]
+
+
+def test_a_rule_that_sets_itself_off_is_cut_and_the_hub_goes_on(api, hub) -> None:
+    body = "when: {any: [{event: workout.started}, {event: round.again}]}\nthen: {event: {type: round.again}}"
+    put(api, "rounds", written("rounds", body))
+    with wearer(api, "lou") as watch:
+        say_event(hub, watch, "workout.started", START)
+        rounds = eventually(lambda: decided(api, "rounds", "lou"))
+        assert 1 < len(rounds) <= 10
+        assert len({id_ for id_, _, _ in rounds}) == len(rounds)
+        assert "rule_loop_cut" in hub.log()
+        say_event(hub, watch, "workout.started", START + SECOND)
+        eventually(lambda: len(decided(api, "rounds", "lou")) == 2 * len(rounds))
+    ok(api.post("/v1/rules/rounds/switch-off"))
+    assert api.get("/ready").status_code == 200
+
+
+def test_a_trait_that_one_rule_sets_is_heard_by_another(api, hub) -> None:
+    body = "when: {metric: heart_rate, above: 170}\nthen: {trait: {name: exhausted, to: true}}"
+    put(api, "sets-trait", written("sets-trait", body))
+    body = 'when: {trait: exhausted, equals: "true"}\nthen: {notify: {text: Have a rest}}'
+    put(api, "hears-trait", written("hears-trait", body))
+    with wearer(api, "ted") as watch, hub.api("ted", PASSWORD) as own:
+        tell(hub, watch, [(START, 60), (START + SECOND, 180)])
+        eventually(
+            lambda: (
+                [row["body"]["text"]["en"] for row in ok(own.get("/v1/people/me/notices"))["items"]] == ["Have a rest"]
+            )
+        )
+        assert fired(api, "hears-trait", "ted") == [(START + SECOND, "notice")]
+
+
+def test_a_notice_reaches_everybody_of_the_home_and_nobody_else(api, hub) -> None:
+    add_home(api, "notice-home")
+    add_person(api, "nell", "notice-home")
+    add_person(api, "stranger")
+    body = "when: {metric: door, of: fridge, equals: open}\nthen: {notify: {text: {en: Close it, ko: 닫아 주세요}}}"
+    put(api, "noticed", written("noticed", body, scope="home"))
+    fridge = add_device(api, "notice-fridge", "notice-home", model="food-styler")
+    now = int(time.time() * 1000)
+    with TestDevice(fridge) as device, hub.api("nell", PASSWORD) as own, hub.api("stranger", PASSWORD) as other:
+        device.say(readings("door", [(now, "open")]))
+        (told,) = eventually(lambda: ok(own.get("/v1/people/me/notices"))["items"])
+        assert told["body"] == {"text": {"en": "Close it", "ko": "닫아 주세요"}, "level": "notice"}
+        assert ok(other.get("/v1/people/me/notices"))["items"] == []
+    assert api.get("/v1/people/me/notices").status_code == 404
+
+
+def test_a_timer_fires_though_nothing_else_comes(api, hub) -> None:
+    add_home(api, "timer-home")
+    body = "when: {metric: door, of: fridge, equals: open, for: 2s}\nthen: {notify: {text: Close it}}"
+    put(api, "left-open", written("left-open", body, scope="home"))
+    fridge = add_device(api, "timer-fridge", "timer-home", model="food-styler")
+    now = int(time.time() * 1000)
+    with TestDevice(fridge) as device:
+        device.say(readings("door", [(now, "open")]))
+        eventually(lambda: fired(api, "left-open", "timer-home") == [(now + 2_000, "notice")])
+
+
+# Services.
+
+
+class Service(http.server.ThreadingHTTPServer):
+    """Somebody else's server: answers as told, and remembers what it was asked."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[dict[str, str], bytes]] = []
+        self.answers: list[int] = []
+        super().__init__(("127.0.0.1", 0), _Handler)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}/hook"
+
+
+class _Handler(http.server.BaseHTTPRequestHandler):
+    server: Service
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["content-length"]))
+        self.server.calls.append(({name.lower(): value for name, value in self.headers.items()}, body))
+        self.send_response(self.server.answers.pop(0) if self.server.answers else 200)
+        self.send_header("content-length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def service() -> Iterator[Service]:
+    with Service() as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def signed(headers: dict[str, str], body: bytes, secret: str) -> bool:
+    at, mac = (part.partition("=")[2] for part in headers["hub-signature"].split(","))
+    return hmac.compare_digest(hmac.new(secret.encode(), f"{at}.".encode() + body, hashlib.sha256).hexdigest(), mac)
+
+
+def delivery(api, name: str, status: str) -> Any:
+    rows = ok(api.get("/v1/deliveries", params={"status": status}))["items"]
+    return next((row for row in rows if row["target"] == name), None)
+
+
+def calling(name: str) -> str:
+    body = f"when: {{metric: heart_rate, above: 150}}\nthen: {{service: {{name: {name}, body: {{colour: blue}}}}}}"
+    return written(f"calls-{name}", body)
+
+
+def test_a_service_is_called_with_a_signature_and_again_until_it_takes_it(api, hub, service) -> None:
+    secret = ok(api.put("/v1/services/steady", json={"url": service.url}))["secret"]
+    put(api, "calls-steady", calling("steady"))
+    service.answers = [500, 503]
+    with wearer(api, "sue") as watch:
+        tell(hub, watch, [(START, 60), (START + SECOND, 160)])
+        done = eventually(lambda: delivery(api, "steady", "delivered"))
+    assert len(service.calls) == 3
+    assert {headers["idempotency-key"] for headers, _ in service.calls} == {done["id"]}
+    assert all(signed(headers, body, secret) for headers, body in service.calls)
+    assert not signed(*service.calls[0], "another secret")
+    told = json.loads(service.calls[0][1])
+    assert (told["rule"], told["body"], told["scope"]) == ("calls-steady", {"colour": "blue"}, {"person": "sue"})
+    assert told["decision"] == decided(api, "calls-steady", "sue")[0][0]
+    assert done["attempts"] == 3
+    assert all(row.get("secret") is None for row in ok(api.get("/v1/services"))["items"])
+
+
+def test_a_call_that_is_refused_is_dead_until_it_is_sent_again(api, hub, service) -> None:
+    ok(api.put("/v1/services/picky", json={"url": service.url}))
+    put(api, "calls-picky", calling("picky"))
+    service.answers = [422]
+    with wearer(api, "sid") as watch:
+        tell(hub, watch, [(START, 60), (START + SECOND, 160)])
+        dead = eventually(lambda: delivery(api, "picky", "dead"))
+    assert (dead["attempts"], dead["last_error"], len(service.calls)) == (1, "answered 422", 1)
+    ok(api.post(f"/v1/deliveries/{dead['id']}/retry"))
+    eventually(lambda: delivery(api, "picky", "delivered"))
+    assert [headers["idempotency-key"] for headers, _ in service.calls] == [dead["id"]] * 2
+    assert api.post(f"/v1/deliveries/{dead['id']}/retry").status_code == 409
+    assert api.post("/v1/deliveries/none/retry").status_code == 404
