@@ -25,7 +25,7 @@ from rules.logic import Held
 from rules.program import Program
 from rules.subject import Origin, Subject
 from rules.view import Change, Clause, View
-from rules.words import Text, duration, fill
+from rules.words import Text, duration, fill, filled
 
 STEPS_LIMIT = 10_000
 """How many times the clock alone may move one scope on between two changes; what is older is left out."""
@@ -364,7 +364,9 @@ def _action(action: Action, known: dict[str, dict[str, Any]]) -> dict[str, Any]:
     asked = action.asked
     assert asked is not None
     written: dict[str, Any] = {"kind": action.kind} | asked.model_dump(mode="json", exclude_none=True)
-    return written if action.notify is None else written | {"text": _said(action.notify.text, known)}
+    if action.notify is not None:
+        return written | {"text": _said(action.notify.text, known)}
+    return written | {key: filled(written[key], known["en"]) for key in ("data", "body", "args") if key in written}
 
 
 def _clauses(program: Program, view: View) -> list[Clause]:

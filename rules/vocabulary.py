@@ -12,7 +12,7 @@ from devices.model import Metric, Model
 from rules import conditions as c
 from rules.language import FACTS, Action, Rule, Written
 from rules.program import ZONE_EVENTS
-from rules.words import blanks
+from rules.words import blanks, texts
 
 _FACT_UNITS = {name: "a" if name == "person.age" else "/min" for name in FACTS}
 _AGGS_OF_COUNTERS = frozenset({"sum", "rate", "delta", "count", "max", "min"})
@@ -227,11 +227,15 @@ class _Checker:
                 yield (*path, "command"), str(refusals[0])
         elif action.notify is not None:
             yield from self._blanks((*path, "notify", "text"), action.notify.text.model_dump())
+        for part, key in ((action.command, "args"), (action.service, "body"), (action.event, "data")):
+            if part is not None:
+                said = texts(getattr(part, key))
+                yield from self._blanks((*path, action.kind, key), dict(enumerate(said)))
 
     def _words(self) -> Iterator[tuple[Path, str]]:
         yield from self._blanks(("because",), self._rule.because.model_dump())
 
-    def _blanks(self, path: Path, words: Mapping[str, str]) -> Iterator[tuple[Path, str]]:
+    def _blanks(self, path: Path, words: Mapping[Any, str]) -> Iterator[tuple[Path, str]]:
         known = {"value", "limit", "held"} | set(self._rule.inputs)
         for _, condition in c.walk(self._rule.when):
             known |= {
@@ -317,8 +321,8 @@ def _terms(condition: Any) -> Iterator[tuple[str, c.Term]]:
 
 def _values(path: Path, metric: Metric, wanted: Mapping[str, str | list[str] | None]) -> Iterator[tuple[Path, str]]:
     """States that a metric never has."""
-    for name, texts in wanted.items():
-        for text in [texts] if isinstance(texts, str) else texts or []:
+    for name, states in wanted.items():
+        for text in [states] if isinstance(states, str) else states or []:
             if metric.numeric:
                 yield (*path, name), f"{metric.name!r} is a number; hold it against above, below or between"
             elif metric.spec.values is not None and text not in metric.spec.values:

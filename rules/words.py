@@ -53,6 +53,34 @@ def fill(words: str, values: Mapping[str, Any]) -> str:
     return "".join(said)
 
 
+def filled(written: Any, values: Mapping[str, Any]) -> Any:
+    """Data with the blanks in its texts filled; a text that is one blank and nothing else is the value itself."""
+    match written:
+        case dict():
+            return {key: filled(each, values) for key, each in written.items()}
+        case list():
+            return [filled(each, values) for each in written]
+        case str() if written[1:-1].isidentifier() and written == f"{{{written[1:-1]}}}":
+            return values.get(written[1:-1])
+        case str():
+            return fill(written, values)
+        case _:
+            return written
+
+
+def texts(written: Any) -> Iterator[str]:
+    """Every text in data."""
+    match written:
+        case dict():
+            for each in written.values():
+                yield from texts(each)
+        case list():
+            for each in written:
+                yield from texts(each)
+        case str():
+            yield written
+
+
 def _said(value: Any, form: str) -> str:
     if value is None:
         return UNKNOWN
