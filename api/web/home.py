@@ -143,18 +143,18 @@ class HomePage:
           <div class="heart-words">{escape(say("heart.unit"))} · {escape(lead)}</div></div></div>"""
 
     def _alarm_html(self) -> str:
-        """The newest decision about the wearer's heart, for as long as it matters."""
+        """The newest decision of the guard of the wearer's heart, for as long as it matters."""
         if self._wearer is None:
             return ""
-        decided = next(
-            (each for each in self._recent() if each.kind == "decision" and each.person == self._wearer.id), None
-        )
+        decisions = (each for each in self._recent() if each.kind == "decision" and each.person == self._wearer.id)
+        decided = next((each for each in decisions if each.body["rule"] == words.GUARD), None)
         if decided is None:
             return ""
         level, age = decided.body["level"], now() - decided.body["decided_at"]
         if age > (CALM_SHOWN if level == "clear" else ALARM_SHOWN):
             return ""
-        volume = next((action["args"].get("volume") for action in decided.body["actions"]), None)
+        commands = (action["args"] for action in decided.body["actions"] if action["kind"] == "command")
+        volume = next((args.get("volume") for args in commands), None)
         loud = f" · {self._say('alarm.volume', volume=volume)}" if volume else ""
         because = "" if level == "clear" else decided.body["because"][self._say.language]
         icon = "favorite" if level == "clear" else "vibration" if volume is None else "notifications_active"

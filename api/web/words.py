@@ -14,6 +14,8 @@ from devices.units import spoken_unit
 from hub.feed import Happening
 from hub.registry import Entry, Registry
 
+GUARD = "ease-off"
+"""The rule that guards hearts, whose answers are shown as an alarm."""
 ICONS = {
     "watch": "watch",
     "fridge": "kitchen",
@@ -105,7 +107,7 @@ def told(happening: Happening, registry: Registry, names: dict[str, str], say: C
         return None
     device = device_name(entry, names, say)
     match happening.kind:
-        case "decision" if body["level"] == "clear":
+        case "decision" if body["level"] == "clear" and body["rule"] == GUARD:
             return "favorite", say("happened.calm", name=names.get(body["scope"], body["scope"]))
         case "decision":
             return "monitor_heart", say("happened.decision", because=body["because"][say.language])
