@@ -8,11 +8,13 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
+from devices.topics import Channel
 from tests.devices import TestDevice
 from tests.harness import PASSWORD, HubProcess, add_device, add_home, add_person, eventually
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run", "--disable-sync"]
 PATIENCE_MS = 15_000
+DECISIONS = "/v1/people/me/decisions"
 
 
 @pytest.fixture(scope="module")
@@ -108,6 +110,21 @@ def test_the_heart_beats_on_the_page_and_the_alarm_grows_and_calms(
         )
     assert kinds[:3] == ["vibrate", "vibrate", "alarm"]
     assert failed == []
+
+
+def test_what_other_rules_decide_is_told_and_is_no_alarm(hub: HubProcess, watch: dict, context: BrowserContext) -> None:
+    page = context.new_page()
+    sign_in(page, hub)
+    page.wait_for_url("**/home")
+    run = {"sport": "running", "distance_m": 5200, "duration_s": 1800, "energy_kcal": 400}
+    with TestDevice(watch) as device:
+        event = {"id": "run-1", "ts": int(time.time() * 1000), "type": "workout.ended", "data": run}
+        device.say(event, Channel.EVENT)
+        with hub.api("ann", PASSWORD) as own:
+            eventually(lambda: any(each["rule"] == "run-of-5-km" for each in own.get(DECISIONS).json()["items"]))
+    page.reload()
+    expect(page.get_by_text("You ran 5200 metres")).to_be_visible(timeout=PATIENCE_MS)
+    assert page.locator("#alarm small").filter(has_text="metres").count() == 0
 
 
 def test_the_pages_speak_korean_where_the_reader_does(hub: HubProcess, watch: dict, browser: Browser) -> None:
