@@ -103,7 +103,7 @@ class Replays:
                 job.status = "cancelled" if job.cancelled else "done"
         except HubError as error:
             job.status, job.error = "failed", str(error)
-        except Exception:
+        except Exception:  # whoever asked must hear that it ended, however it did
             log.exception("replay_failed", rule=job.program.id)
             job.status, job.error = "failed", "the hub could not do this; see its log"
         job.seconds = time.monotonic() - job.began_at

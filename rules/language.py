@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
@@ -288,8 +287,3 @@ def schema() -> dict[str, Any]:
     described["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     described["title"] = "A rule of the Experience Hub"
     return described
-
-
-def is_number(value: Any) -> bool:
-    """Whether a value of a test is a finite number."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -225,9 +224,3 @@ def difference(before: Sequence[Decision], after: Sequence[Decision]) -> Differe
 
 def _moment(decision: Decision) -> tuple[str, Instant, str]:
     return decision.scope, decision.observed_at, decision.level
-
-
-def plain(decision: Decision) -> dict[str, Any]:
-    """A decision as plain data."""
-    body: dict[str, Any] = msgspec.to_builtins(decision)
-    return body

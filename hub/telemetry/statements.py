@@ -21,7 +21,7 @@ def transaction(cursor: duckdb.DuckDBPyConnection) -> Iterator[duckdb.DuckDBPyCo
     try:
         yield cursor
         cursor.execute("commit")
-    except BaseException:
+    except BaseException:  # rolled back whatever it was, and raised again
         with contextlib.suppress(duckdb.Error):
             cursor.execute("rollback")
         raise

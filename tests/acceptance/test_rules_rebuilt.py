@@ -1,0 +1,66 @@
+"""What rules remember, in a form that can no longer be read: it is built again from history, and nothing fires twice."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from rules import snapshot
+from tests.acceptance.rulework import fired
+from tests.devices import TestDevice
+from tests.harness import HubProcess, add_device, add_home, add_person, eventually
+
+SECOND = 1_000
+
+
+@pytest.fixture
+def hub(tmp_path: Path) -> Iterator[HubProcess]:
+    started = HubProcess(tmp_path).start()
+    yield started
+    started.stop()
+
+
+def of_another_program(hub: HubProcess) -> None:
+    """Leave the snapshot as another version of the program might have."""
+    kept = msgspec.msgpack.encode([snapshot.FORMAT + 1, {}])
+    with sqlite3.connect(hub.data_dir / "hub.sqlite") as database:
+        assert database.execute("update snapshot set state = ?", [kept]).rowcount == 1
+
+
+def unreadable(hub: HubProcess) -> None:
+    with sqlite3.connect(hub.data_dir / "hub.sqlite") as database:
+        assert database.execute("update snapshot set state = ?", [b"\xc1 no snapshot"]).rowcount == 1
+
+
+@pytest.mark.parametrize("spoil", [of_another_program, unreadable])
+def test_a_ladder_goes_on_from_where_history_says_it_was(hub: HubProcess, spoil) -> None:
+    with hub.api() as api:
+        add_home(api)
+        add_person(api, "ann", birth_year=1980)
+        watch = add_device(api, "watch", owner="ann")
+    start = int(time.time() * 1000) - 120 * SECOND
+
+    def beat(begin: int, end: int, rate: int) -> None:
+        with TestDevice(watch | {"mqtt": watch["mqtt"] | {"port": hub.mqtt_port}}) as device:
+            for second in range(begin, end):
+                device.say({"ts": start + second * SECOND, "values": {"heart_rate": rate}})
+
+    def levels() -> list[tuple[float, str]]:
+        with hub.api() as api:
+            return [((at - start) / SECOND, level) for at, level in fired(api, "ease-off", "ann")]
+
+    beat(0, 15, 190)
+    eventually(lambda: levels() == [(10, "notice")])
+    hub.stop()
+    spoil(hub)
+    hub.start()
+    beat(15, 30, 190)
+    beat(30, 31, 100)
+    eventually(lambda: len(levels()) == 3)
+    assert levels() == [(10, "notice"), (25, "warning"), (30, "clear")]
+    assert "rule_rebuilt" in hub.log()
