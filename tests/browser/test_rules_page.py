@@ -4,42 +4,17 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+from tests.browser.screen import open_context
 from tests.devices import TestDevice
 from tests.harness import PASSWORD, HubProcess, add_device, add_home, add_person, eventually, ok
 
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run", "--disable-sync"]
-PATIENCE_MS = 15_000
 SHOTS = os.environ.get("HUB_TEST_SHOTS")
 """A directory to put pictures of the pages into, for people to look at."""
-WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 840}
-
-
-@pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        yield opened
-        opened.close()
-
-
-def open_context(browser: Browser, *, locale: str = "en-US", phone: bool = False) -> BrowserContext:
-    opened = browser.new_context(locale=locale, viewport=PHONE if phone else WIDE)
-    opened.set_default_timeout(PATIENCE_MS)
-    expect.set_options(timeout=PATIENCE_MS)
-    return opened
-
-
-@pytest.fixture
-def context(browser: Browser) -> Iterator[BrowserContext]:
-    opened = open_context(browser)
-    yield opened
-    opened.close()
 
 
 @pytest.fixture(scope="module")
