@@ -123,7 +123,7 @@ def test_a_wearer_cannot_look_at_somebody_else(hub: HubProcess, home: dict, cont
     page.goto(hub.url + "/rules/ease-off?scope=ann")
     expect(page.locator("#rule-title")).to_be_visible()
     page.wait_for_timeout(1_000)
-    assert "185" not in page.content()
+    assert "185" not in page.locator("body").inner_text()
     assert page.locator("#fired .firing").count() == 0
 
 
