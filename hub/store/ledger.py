@@ -116,7 +116,7 @@ class Ledger:
             rows = [_command_row(command, decision_id=why, now=now) for command, why in turn.commands]
             queued = _add_new(connection, self._add_commands, rows)
             due = _add_new(connection, self._add_deliveries, [_delivery_row(each, now=now) for each in turn.deliveries])
-            moved = [row for each in turn.results if (row := _settle(connection, each, now=now))]
+            moved = [row for each in turn.results for row in _settle(connection, each, now=now)]
             for trait in turn.traits:
                 _set_trait(connection, trait)
             if turn.tick is not None:
@@ -138,8 +138,7 @@ class Ledger:
     def advance(self, command_ids: Sequence[str], status: Status, *, now: Instant) -> list[CommandRow]:
         """Move commands forward; those that moved, not those that are as far already."""
         with self._writing(synced=False) as connection:
-            rows = _found(connection, _COMMANDS.c.id.in_(command_ids))
-            return [moved for row in rows if (moved := _advance(connection, row, status, reason=None, now=now))]
+            return _advance(connection, _COMMANDS.c.id.in_(command_ids), status, now=now)
 
     def expire(self, *, now: Instant) -> list[CommandRow]:
         """Let commands run out that were not delivered in time; which."""
@@ -148,8 +147,7 @@ class Ledger:
             if session.exec(select(CommandRow.id).where(due).limit(1)).first() is None:
                 return []
         with self._writing() as connection:
-            rows = _found(connection, due)
-            return [row for row in rows if _advance(connection, row, Status.EXPIRED, reason=None, now=now)]
+            return _advance(connection, due, Status.EXPIRED, now=now)
 
     def undelivered(self, device_id: str | None = None, *, sent_before: Instant | None = None) -> list[Command]:
         """Commands still to be delivered: queued, and, if `sent_before` is given, sent before it and not answered."""
@@ -289,29 +287,24 @@ def _add_new(connection: Connection, statement: Any, rows: list[dict[str, Any]])
     return set(connection.execute(statement, list(first.values())[::-1]).scalars()) if rows else set()
 
 
-def _found(connection: Connection, which: ColumnElement[bool]) -> list[CommandRow]:
-    return [CommandRow(**row) for row in connection.execute(_COMMANDS.select().where(which)).mappings()]
-
-
-def _settle(connection: Connection, result: Result, *, now: Instant) -> CommandRow | None:
-    """Take in what a device answered; only to commands of its own."""
+def _settle(connection: Connection, result: Result, *, now: Instant) -> list[CommandRow]:
+    """Take in what a device answered; only to a command of its own."""
     own = (_COMMANDS.c.id == result.id) & (_COMMANDS.c.device_id == result.source)
-    rows = _found(connection, own)
-    return _advance(connection, rows[0], result.status, reason=result.reason, now=now) if rows else None
+    return _advance(connection, own, result.status, now=now, reason=result.reason)
 
 
 def _advance(
-    connection: Connection, row: CommandRow, status: Status, *, reason: str | None, now: Instant
-) -> CommandRow | None:
-    """Move a command forward, if it may; the row as it is now."""
-    if not may_follow(Status(row.status), status):
-        return None
-    row.status, row.updated_at = status, now
-    row.reason = reason or row.reason
-    row.sent_at = now if status is Status.SENT else row.sent_at
-    moved = row.model_dump(include={"status", "updated_at", "reason", "sent_at"})
-    connection.execute(update(_COMMANDS).where(_COMMANDS.c.id == row.id).values(moved))
-    return row
+    connection: Connection, which: ColumnElement[bool], status: Status, *, now: Instant, reason: str | None = None
+) -> list[CommandRow]:
+    """Move commands forward, those that may, all in one statement; how they are now."""
+    moved: dict[str, Any] = {"status": status, "updated_at": now}
+    if reason is not None:
+        moved["reason"] = reason
+    if status is Status.SENT:
+        moved["sent_at"] = now
+    may = _COMMANDS.c.status.in_([before for before in Status if may_follow(before, status)])
+    rows = connection.execute(update(_COMMANDS).where(which & may).values(moved).returning(_COMMANDS)).mappings()
+    return [CommandRow(**row) for row in rows]
 
 
 def _decision_row(decision: Decision) -> dict[str, Any]:
