@@ -93,10 +93,10 @@ class Outbox:
         next_tick = 0.0
         while not self._stopping.wait(PAUSE):
             try:
-                self._note_sent()
                 waiting = self._serve_returns(waiting)
                 if time.monotonic() >= next_tick:
                     next_tick = time.monotonic() + TICK
+                    self._note_sent()
                     self._expire()
             except StoreUnavailable as error:
                 log.warning("outbox_waits", reason=str(error))
