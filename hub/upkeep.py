@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -14,6 +16,7 @@ from devices.errors import StoreUnavailable
 log = structlog.get_logger()
 
 _TICK = 0.05
+NICENESS = 10
 _SHARE = 10
 """A chore rests ten times as long as it took, so that it never takes more than a tenth of the machine."""
 
@@ -50,6 +53,7 @@ class Upkeep:
             self._thread.join(10)
 
     def _run(self) -> None:
+        _give_way()
         while not self._stopping.wait(_TICK):
             for chore in self._chores:
                 if chore.due <= time.monotonic() and not self._stopping.is_set():
@@ -65,3 +69,9 @@ class Upkeep:
             log.exception("chore_failed", chore=chore.name)
         ended = time.monotonic()
         chore.due = ended + max(chore.every, _SHARE * (ended - began))
+
+
+def _give_way() -> None:
+    """Let this thread run in the time that others leave, on systems where threads have priorities of their own."""
+    with contextlib.suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
