@@ -25,7 +25,7 @@ from hub.settings import Settings
 GRACE_S = 3
 DEMO_GRACE_S = 5
 DEMO_PASSWORDS = "demo-passwords.json"
-GC_THRESHOLDS = (100_000, 50, 100)
+GC_THRESHOLDS = (10_000, 50, 100)
 """The hot path makes many short-lived containers and no cycles; looking for cycles less often gives it a tenth more."""
 
 

@@ -69,6 +69,7 @@ class Bridge:
         self._outgoing: deque[tuple[str, bytes, Callable[[], None]]] = deque()
         self._delivered: dict[int, Callable[[], None]] = {}
         self._wake_read, self._wake_write = os.pipe()
+        self._woken = False
         os.set_blocking(self._wake_read, False)
         os.set_blocking(self._wake_write, False)
         self._subscribed = threading.Event()
@@ -163,6 +164,7 @@ class Bridge:
             if self._wake_read in ready:
                 with contextlib.suppress(BlockingIOError):
                     os.read(self._wake_read, 65_536)
+                self._woken = False  # before what it was woken for is looked at: nothing that comes after goes unseen
             self._write()
             client.loop_misc()
             good = BACKOFF_FIRST if self._subscribed.is_set() else good
@@ -196,8 +198,10 @@ class Bridge:
         self._client.loop_write()
 
     def _wake(self) -> None:
-        with contextlib.suppress(OSError):
-            os.write(self._wake_write, b"w")
+        if not self._woken:
+            self._woken = True
+            with contextlib.suppress(OSError):
+                os.write(self._wake_write, b"w")
 
     def _on_connect(self, client: Any, _userdata: Any, _flags: Any, reason: Any, _properties: Any) -> None:
         if reason.is_failure:

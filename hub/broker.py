@@ -104,7 +104,7 @@ class EmbeddedBroker:
         """Start the child and wait until it listens. Raises `BrokerFailed`."""
         for host, port in ((self.host, self.port), ("127.0.0.1", self.control_port)):
             _require_free(host, port)
-        write_private(self._directory / "nats.conf", self._configuration())
+        write_private(self._directory / "nats.conf", self._configuration().encode())
         self._thread.start()
         deadline = time.monotonic() + START_TIMEOUT
         while not self._listens():

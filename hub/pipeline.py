@@ -11,31 +11,29 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field, replace
-from itertools import islice
+from dataclasses import replace
+from itertools import islice, takewhile
 from typing import TYPE_CHECKING, TypeVar, cast
 
 import structlog
 
-from devices import codecs, topics, twin
-from devices.command import Result
+from devices import twin
 from devices.errors import StoreUnavailable
 from devices.sample import SECOND, Event, Instant, Reject, Sample
-from devices.topics import Channel
 from hub.arrivals import Arrivals
+from hub.decoder import Decoder, Intake, refusal
 from hub.effects import effects_of
 from hub.inbox import Inbox, Wish
 from hub.metrics import Metrics
 from hub.registry import Entry, Registry
+from hub.snapshots import Snapshots
 from hub.store.ledger import Ledger, Recorded, Tick, Turn
-from hub.store.tables import QuarantineRow
 from hub.telemetry import Change, Stored, TelemetryStore
-from rules import snapshot
 from rules.decision import Decision
-from rules.engine import MADE_BY_RULE, Engine
+from rules.engine import Engine
 from rules.subject import Subject
 
 if TYPE_CHECKING:
@@ -51,33 +49,11 @@ PATIENCE = 30.0
 GRACE: Instant = SECOND
 """How long a sample may take from the device to here before the clock alone decides without it."""
 RETRY_FIRST, RETRY_LIMIT = 0.05, 2.0
-ROUTES_KEPT = 100_000
 CATCH_UP_CHUNK = 10_000
 
 
 class Stopped(Exception):
     """The hub stops while a store cannot be written; what was not kept is not acknowledged."""
-
-
-@dataclass(slots=True)
-class Intake:
-    """What the messages of a batch hold, sorted."""
-
-    changes: list[Change] = field(default_factory=list)
-    events: bool = False
-    results: list[Result] = field(default_factory=list)
-    statuses: list[tuple[Entry, bool, Instant]] = field(default_factory=list)
-    refusals: list[QuarantineRow] = field(default_factory=list)
-    unpermitted: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """Where a topic leads: a device's channel, or a refusal."""
-
-    channel: Channel
-    entry: Entry | None
-    refusal: Reject | None = None
 
 
 class Observer:
@@ -107,17 +83,18 @@ class Pipeline:
         registry: Registry,
         telemetry: TelemetryStore,
         ledger: Ledger,
-        engine: Engine,
+        snapshots: Snapshots,
         metrics: Metrics,
     ) -> None:
         self._inbox, self._registry, self._telemetry = inbox, registry, telemetry
-        self._ledger, self._engine, self._metrics = ledger, engine, metrics
+        self._ledger, self._metrics = ledger, metrics
+        self._snapshots, self._engine = snapshots, snapshots.engine
         self.observer = Observer()
         self.trouble: str | None = None
         self.begun_anew: set[str] = set()
         """The rules of which catching up found no state that it could read."""
-        self._routes: dict[str, Route] = {}
         self._arrivals = Arrivals(ledger.arrivals())
+        self._decoder = Decoder(registry, self._arrivals, metrics, may_be_online=self._may_be_online)
         self._bridge: Bridge
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="pipeline", daemon=True)
@@ -160,30 +137,28 @@ class Pipeline:
 
     def forget_routes(self) -> None:
         """Devices have changed: look up anew where topics lead."""
-        self._routes.clear()
+        self._decoder.forget_routes()
 
     def catch_up(self) -> int:
         """Before anything else: step the rules with what was stored since their last snapshot; how much that was.
 
         Decisions that a crash kept from being recorded are recorded now; those that were, are there already.
         """
-        saved = self._ledger.snapshot()
-        seq, state = saved if saved is not None else (0, b"")
-        unknown = snapshot.load(self._engine, state) if state else set(self._engine.running)
+        loaded = self._snapshots.load(self._telemetry.last_seq())
         count = 0
-        ticks = deque(self._ledger.ticks(seq))
-        stored = self._telemetry.since(seq)
+        ticks = deque(self._ledger.ticks(loaded.since))
+        stored = self._telemetry.since(loaded.since)
         while chunk := list(islice(stored, CATCH_UP_CHUNK)):
             count += len(chunk)
             for part in _between(chunk, ticks):
-                decisions = self._tick(part) if isinstance(part, Tick) else self._decide(part)
+                decisions = self._tick(part) if isinstance(part, Tick) else self._feed_again(part, loaded.known)
                 if turn := self._follow(decisions):
                     self._ledger.commit(turn, now=_now())
         for tick in ticks:
             if turn := self._follow(self._tick(tick)):
                 self._ledger.commit(turn, now=_now())
-        self.begun_anew = unknown if saved is not None else set()
-        self._save_snapshot()
+        self.begun_anew = loaded.missing
+        self.save_last_snapshot()
         return count
 
     def let_time_pass(self) -> None:
@@ -198,28 +173,52 @@ class Pipeline:
             self.observer.recorded(recorded)
 
     def _tick(self, tick: Tick) -> list[Decision]:
-        return self._engine.tick(tick.until, surroundings=self._registry, now=_now())[1]
+        if tick.scope:
+            self._begin(tick)
+            return []
+        with self._engine.again(tick.seq):
+            return self._engine.tick(tick.until, surroundings=self._registry, now=_now())[1]
+
+    def _feed_again(self, stored: Sequence[Stored], known: int) -> list[Decision]:
+        """Feed what was stored; up to the place `known` some of the cells know it."""
+        decisions: list[Decision] = []
+        for each in takewhile(lambda each: each.seq <= known, stored):
+            with self._engine.again(each.seq):
+                decisions += self._decide([each.change])
+        return decisions + self._decide([each.change for each in stored if each.seq > known])
 
     def begin(self, kind: str, subject: Subject) -> None:
         """Somebody became known: rules that go by the clock begin for them now, and after a crash will have. In its thread."""
-        if self._engine.begin(kind, subject, at=_now()):
+        tick = Tick(self._telemetry.last_seq(), _now(), kind, subject.id)
+        if self._begin(tick):
             with contextlib.suppress(StoreUnavailable):
-                self._save_snapshot()
+                self._ledger.commit(Turn(tick=tick), now=_now())
 
-    def save_snapshot(self) -> None:
-        """Keep what the rules remember, in turn with what they are fed."""
-        self.wish(self._save_snapshot)
+    def _begin(self, tick: Tick) -> bool:
+        subject = self._registry.subject(tick.kind, tick.scope)
+        return subject is not None and self._engine.begin(tick.kind, subject, at=tick.until)
+
+    def take_snapshot(self) -> None:
+        """Begin to keep what the rules remember, in turn with what they are fed: a little after every turn."""
+        self.wish(lambda: self._snapshots.begin(self._telemetry.last_seq()))
+
+    def keep_snapshot(self) -> None:
+        """Keep the snapshot that was taken, if there is one, and forget the ticks that are in it. In any thread."""
+        if (seq := self._snapshots.keep()) is not None:
+            self._ledger.forget_ticks(seq)
 
     def save_last_snapshot(self) -> None:
-        """The same once the pipeline has ended."""
-        self._save_snapshot()
+        """Keep what the rules remember at once: in the pipeline's thread, or while there is none."""
+        seq = self._telemetry.last_seq()
+        self._snapshots.save(seq)
+        self._ledger.forget_ticks(seq)
 
-    def _save_snapshot(self) -> None:
-        self._ledger.save_snapshot(seq=self._telemetry.last_seq(), state=snapshot.save(self._engine))
+    def _may_be_online(self, entry: Entry) -> bool:
+        return self.observer.may_be_online(entry)
 
     def _run(self) -> None:
         while True:
-            batch = self._inbox.take(timeout=IDLE)
+            batch = self._inbox.take(timeout=0 if self._snapshots.taking else IDLE)
             try:
                 if batch.messages:
                     self._turn(batch.messages)
@@ -227,6 +226,7 @@ class Pipeline:
                     self._fulfil(batch.wish)
             except Stopped:
                 return
+            self._snapshots.advance(self._telemetry.last_seq())
             if self._stopping.is_set() and not batch.messages and batch.wish is None:
                 return
 
@@ -251,14 +251,14 @@ class Pipeline:
                 for message in messages:
                     self._turn([message])
                 return
-            refusal = _refusal(messages[0], None, Reject("internal", "the hub could not handle this message"))
-            self._record(Turn(refusals=[refusal]))
+            refused = refusal(messages[0], None, Reject("internal", "the hub could not handle this message"))
+            self._record(Turn(refusals=[refused]))
             self._bridge.ack([message for message in messages if message.qos])
         self._metrics.turn.observe(time.perf_counter() - began)
         self._metrics.batch.observe(len(messages))
 
     def _take(self, messages: Sequence[Inbound]) -> None:
-        intake = self._decode(messages)
+        intake = self._decoder.decode(messages)
         if arrivals := self._arrivals.take_fresh():
             self._insist(lambda: self._ledger.record_arrivals(arrivals))
         fresh = self._insist(lambda: self._telemetry.append(intake.changes)) if intake.changes else []
@@ -270,80 +270,6 @@ class Pipeline:
         self.observer.recorded(recorded)
         self._bridge.ack([message for message in messages if message.qos])
         self._tell(intake, events, touched, stored=len(fresh))
-
-    def _decode(self, messages: Sequence[Inbound]) -> Intake:
-        """Read every message, and drop what nobody allowed to keep."""
-        intake, counts = Intake(), Counter[Channel]()
-        routes = self._routes
-        for message in messages:
-            route = routes.get(message.topic) or self._route(message.topic)
-            entry = route.entry
-            if entry is None:
-                intake.refusals.append(
-                    _refusal(message, None, route.refusal or Reject("topic", "not a topic of the hub"))
-                )
-            elif route.channel is Channel.TELEMETRY:
-                self._decode_telemetry(message, entry, intake)
-            else:
-                self._decode_other(message, route.channel, entry, intake)
-            counts[route.channel] += 1
-        for channel, count in counts.items():
-            self._metrics.messages.labels(channel).inc(count)
-        return intake
-
-    def _decode_telemetry(self, message: Inbound, entry: Entry, intake: Intake) -> None:
-        stamp = self._arrivals.stamp(message)
-        decoded = codecs.telemetry(message.payload, source=entry.id, model=entry.model, received_at=stamp)
-        if decoded.stamped:
-            self._arrivals.note(message, stamp)
-        samples = decoded.samples
-        if not entry.permits_all:
-            samples = [sample for sample in samples if sample.metric in entry.permitted]
-            intake.unpermitted += len(decoded.samples) - len(samples)
-        intake.changes += samples
-        if decoded.rejects:
-            intake.refusals += [_refusal(message, entry, reject) for reject in decoded.rejects]
-
-    def _decode_other(self, message: Inbound, channel: Channel, entry: Entry, intake: Intake) -> None:
-        read: Event | Result | bool | Reject
-        match channel:
-            case Channel.EVENT:
-                received_at = message.received_at
-                read = codecs.event(message.payload, source=entry.id, model=entry.model, received_at=received_at)
-            case Channel.RESULT:
-                read = codecs.result(message.payload, source=entry.id)
-            case _:
-                read = codecs.status(message.payload)
-        match read:
-            case Event() if read.id.startswith(MADE_BY_RULE):
-                reason = f"ids that begin with {MADE_BY_RULE} are for events that rules publish"
-                intake.refusals.append(_refusal(message, entry, Reject("id", reason)))
-            case Event():
-                intake.changes.append(read)
-                intake.events = True
-            case Result():
-                intake.results.append(read)
-            case bool() if not read or self.observer.may_be_online(entry):
-                intake.statuses.append((entry, read, message.received_at))
-            case Reject():
-                intake.refusals.append(_refusal(message, entry, read))
-
-    def _route(self, topic: str) -> Route:
-        if len(self._routes) > ROUTES_KEPT:
-            self._routes.clear()
-        route = self._routes[topic] = self._find(topic)
-        return route
-
-    def _find(self, topic: str) -> Route:
-        address = topics.parse(topic)
-        if address is None:
-            return Route(Channel.TELEMETRY, None, Reject("topic", "not a topic of the hub"))
-        entry = self._registry.entries.get(address.device)
-        if entry is None:
-            return Route(address.channel, None, Reject("unknown_device", "there is no such device"))
-        if entry.home != address.home:
-            return Route(address.channel, None, Reject("wrong_home", "the device belongs to another home"))
-        return Route(address.channel, entry)
 
     def _apply(self, samples: Sequence[Sample], events: Sequence[Event], intake: Intake) -> set[str]:
         """Bring the twins up to date; whose changed."""
@@ -378,8 +304,8 @@ class Pipeline:
         self._metrics.events.inc(len(events))
         self._metrics.repeats.inc(len(intake.changes) - stored)
         self._metrics.unpermitted.inc(intake.unpermitted)
-        for refusal in intake.refusals:
-            self._metrics.quarantined.labels(refusal.code).inc()
+        for refused in intake.refusals:
+            self._metrics.quarantined.labels(refused.code).inc()
         self.observer.stored(events, touched)
         for entry, online, at in intake.statuses:
             self.observer.status_reported(entry, online=online, at=at)
@@ -409,18 +335,6 @@ def _now() -> Instant:
     return time.time_ns() // 1_000_000
 
 
-def _refusal(message: Inbound, entry: Entry | None, reject: Reject) -> QuarantineRow:
-    return QuarantineRow(
-        at=message.received_at,
-        kind="message",
-        topic=message.topic[:256],
-        device_id=entry.id if entry else None,
-        code=reject.code,
-        reason=reject.reason,
-        excerpt=reject.excerpt,
-    )
-
-
 def _answer(answer: Future[Outcome], do: Callable[[], Outcome]) -> None:
     try:
         answer.set_result(do())
@@ -428,13 +342,13 @@ def _answer(answer: Future[Outcome], do: Callable[[], Outcome]) -> None:
         answer.set_exception(error)
 
 
-def _between(stored: Sequence[Stored], ticks: deque[Tick]) -> Iterator[list[Change] | Tick]:
+def _between(stored: Sequence[Stored], ticks: deque[Tick]) -> Iterator[list[Stored] | Tick]:
     """Stored changes with the ticks that came between them, in the order in which they were met."""
-    part: list[Change] = []
+    part: list[Stored] = []
     for each in stored:
         while ticks and ticks[0].seq < each.seq:
             yield part
             part = []
             yield ticks.popleft()
-        part.append(each.change)
+        part.append(each)
     yield part

@@ -81,7 +81,6 @@ class Rulebook:
             for version, shadow in ((row.active, False), (row.shadow, True)):
                 if version is not None:
                     self._take_up(row.id, version, shadow=shadow)
-        self.begin(at=_now())
 
     def begin(self, *, at: Instant) -> None:
         """Let rules that go by the clock begin for everybody that is known."""

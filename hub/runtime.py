@@ -36,6 +36,7 @@ from hub.replays import Replays
 from hub.rulebook import Rulebook
 from hub.secret_files import kept, private_directory
 from hub.settings import Settings
+from hub.snapshots import Snapshots
 from hub.store.accounts import Accounts
 from hub.store.deliveries import DeliveryStore
 from hub.store.engine import open_engine
@@ -115,13 +116,19 @@ def open_hub(settings: Settings) -> Iterator[Hub]:
         _learn(registry, accounts, fleet, telemetry)
 
         pipeline = Pipeline(
-            inbox=inbox, registry=registry, telemetry=telemetry, ledger=ledger, engine=engine, metrics=metrics
+            inbox=inbox,
+            registry=registry,
+            telemetry=telemetry,
+            ledger=ledger,
+            snapshots=Snapshots(data_dir / "rules.snapshot", engine),
+            metrics=metrics,
         )
         rulebook = Rulebook(RuleStore(database), engine, pipeline, registry, Histories(registry, fleet, telemetry))
         rulebook.open(load_packs(models, tested=False))
         if caught_up := pipeline.catch_up():
             log.info("rules_caught_up", changes=caught_up)
         rulebook.rebuild(pipeline.begun_anew)
+        rulebook.begin(at=time.time_ns() // 1_000_000)
         registry.on_known = pipeline.begin
         narrator = Narrator(feed, registry, metrics)
         presence = Presence(registry, pipeline, narrator, embedded=settings.embedded_broker)
@@ -150,7 +157,8 @@ def open_hub(settings: Settings) -> Iterator[Hub]:
             [
                 Chore("roll", ROLL_EVERY, telemetry.roll),
                 Chore("pass_time", PASS_TIME_EVERY, pipeline.let_time_pass),
-                Chore("snapshot", SNAPSHOT_EVERY, pipeline.save_snapshot),
+                Chore("snapshot", SNAPSHOT_EVERY, pipeline.take_snapshot),
+                Chore("keep_snapshot", FLUSH_EVERY, pipeline.keep_snapshot),
                 Chore("trim", TRIM_EVERY, partial(_trim, telemetry, ledger, registry), at_once=True),
                 Chore("tell_twins", TELL_TWINS_EVERY, narrator.tell_twins),
                 Chore("refusals", FLUSH_EVERY, lambda: ledger.record_refusals(refusals.take())),

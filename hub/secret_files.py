@@ -1,4 +1,4 @@
-"""Secrets in the data dir: made on the first start, readable by their owner alone."""
+"""Files in the data dir that only their owner may read; secrets among them are made on the first start."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ def private_directory(path: Path) -> Path:
     return path
 
 
-def write_private(path: Path, text: str) -> None:
-    """Write a file that only its owner can read; at no moment is half of it there."""
+def write_private(path: Path, *parts: bytes) -> None:
+    """Write a file that only its owner can read; at no moment is half of it there. Raises `OSError`."""
     fresh = path.with_name(path.name + ".new")
     fresh.unlink(missing_ok=True)
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
+    with os.fdopen(descriptor, "wb") as file:
+        file.writelines(parts)
         file.flush()
         os.fsync(file.fileno())
     fresh.replace(path)
@@ -33,6 +33,6 @@ def write_private(path: Path, text: str) -> None:
 def kept(path: Path, make: Callable[[], str] = lambda: secrets.token_urlsafe(24)) -> str:
     """The secret in a file; made and written if there is none."""
     if not path.exists():
-        write_private(path, make())
+        write_private(path, make().encode())
     path.chmod(FILE_MODE)
     return path.read_text().strip()

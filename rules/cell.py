@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
@@ -13,6 +13,9 @@ from rules.signals import Level
 from rules.step import UNTOLD, Heard, Outcome, Phase, State, beginning
 from rules.subject import Subject
 from rules.surroundings import Around
+
+if TYPE_CHECKING:
+    from rules.watch import Watch
 
 _STANDING = {Phase.INACTIVE: Outcome.FALSE, Phase.PENDING: Outcome.PENDING, Phase.FIRING: Outcome.FIRING}
 """What a rule that has not been looked at since it was taken up has come to."""
@@ -34,13 +37,14 @@ _UNCHANGED = {Outcome.FIRED: Outcome.FIRING, Outcome.CLEARED: Outcome.FALSE}
 class Passing:
     """Of one metric: the values that change nothing, and the last that came."""
 
-    __slots__ = ("at", "counts", "gap", "high", "low", "passed", "rising", "seen", "value", "values")
+    __slots__ = ("at", "counts", "gap", "high", "low", "passed", "plain", "rising", "seen", "value", "values")
 
     def __init__(self, *, counts: bool, rising: bool) -> None:
         self.rising = rising
         self.low, self.high, self.gap = RESTLESS
         self.seen: Instant = 0
         self.counts = counts
+        self.plain = not (counts or rising)
         self.at: list[Instant] = []
         self.values: list[float] = []
         self.value = 0.0
@@ -60,7 +64,20 @@ class Passing:
 class Cell:
     """One rule in one scope."""
 
-    __slots__ = ("around", "buckets", "calm", "clock", "due", "last", "passed", "state", "subject", "until")
+    __slots__ = (
+        "around",
+        "buckets",
+        "calm",
+        "clock",
+        "due",
+        "last",
+        "passed",
+        "place",
+        "state",
+        "subject",
+        "until",
+        "watch",
+    )
 
     def __init__(self, program: Program, state: State, subject: Subject) -> None:
         self.state, self.subject = state, subject
@@ -77,6 +94,10 @@ class Cell:
         self.buckets: dict[Outcome, Bucket] = {}
         self.last: Outcome | None = None
         self.around: Around | None = None
+        self.watch: Watch | None = None
+        """Who notes what passes it; tells it when asked to settle."""
+        self.place = 0
+        """Up to where in the order of arrival it knows everything; looked at while stored changes are fed again."""
 
     def passes(self, change: Any) -> bool:
         """Whether a change would change nothing."""
@@ -90,6 +111,16 @@ class Cell:
         self.passed = True
         self.calm[sample.metric].let_pass(sample.observed_at, sample.value)
 
+    def settle(self) -> None:
+        """Have it told what passed."""
+        if self.watch is not None:
+            self.watch.settle()
+
+    def restless(self) -> None:
+        """What changes nothing may be something else from now on."""
+        if self.watch is not None:
+            self.watch.fresh = False
+
     def keep(self, program: Program) -> None:
         """Take in what came since the last step."""
         self.state = self.current(program)
@@ -98,6 +129,7 @@ class Cell:
 
     def looked(self, program: Program, state: State) -> dict[Outcome, Bucket]:
         """What looking at the rule came to by `state`, the current one: what changed nothing came to what was so before."""
+        self.settle()
         passed = sum(calm.passed for calm in self.calm.values())
         if not passed:
             return self.buckets
@@ -119,6 +151,7 @@ class Cell:
 
     def current(self, program: Program) -> State:
         """The state, with what came since the last step taken in."""
+        self.settle()
         state = self.state
         if not self.passed and self.clock <= max(state.clock, state.newest):
             return state
@@ -167,7 +200,10 @@ class Running:
         cell = self.cells.get(subject.id)
         if cell is None:
             cell = self.cells[subject.id] = Cell(self.program, beginning(self.program, at), subject)
-        elif cell.subject is not subject:
+            return cell
+        if cell.subject is not subject:
+            cell.settle()
+            cell.restless()
             cell.subject, cell.until = subject, 0
         return cell
 

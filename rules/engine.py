@@ -7,6 +7,7 @@ same; a property test holds the one against the other.
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -14,15 +15,18 @@ from collections.abc import Callable, Iterable, Iterator
 import msgspec
 
 from devices.sample import Event, Instant, Sample
-from rules.cell import Bucket, Cell, Passing, Running, last_seen
+from rules.cell import Bucket, Cell, Running, last_seen
 from rules.decision import Decision
 from rules.program import NEVER, RESTLESS, Program
 from rules.step import UNTOLD, Heard, Outcome, Situation, State, Stepped, horizon, pass_time, step
 from rules.subject import Origin, Subject
 from rules.surroundings import Around, Surroundings, alone
 from rules.view import TraitSet, View
+from rules.watch import Listener, Watch
 
 WATCHED_LIMIT = 200_000
+LIVE = 1 << 62
+"""The place of what is met for the first time: behind every place that a cell knows."""
 PASSED_LIMIT = 1_024
 """Samples that changed nothing but count are kept this long before they are taken in."""
 DEPTH_LIMIT = 5
@@ -43,8 +47,11 @@ class Engine:
         self._by_metric: dict[str, list[Running]] = {}
         self._by_event: dict[str, list[Running]] = {}
         self._by_trait: dict[str, list[Running]] = {}
-        self._watched: dict[tuple[str, str], tuple[Around, list[tuple[Running, Cell, Passing | None]]]] = {}
+        self._watched: dict[tuple[str, str], Watch] = {}
         self._timers: list[tuple[Instant, str, str]] = []
+        self.chained = 0
+        """How many times rules have set others off."""
+        self._place = LIVE
         self._following: deque[tuple[str, Subject, Around | None, Decision]] = deque()
         self.on_loop: Callable[[Decision], None] = lambda _: None
         for program in programs:
@@ -69,7 +76,7 @@ class Engine:
 
     def drop(self, key: str) -> None:
         """Let a rule go, with what it remembers."""
-        self._watched.clear()
+        self._watch_anew()
         gone = self.running.pop(key, None)
         if gone is not None:
             for index, names in self._indexes(gone.program):
@@ -80,8 +87,7 @@ class Engine:
         """Take what is new, in the order of arrival; what is decided, in order."""
         decisions: list[Decision] = []
         source = metric = None
-        around: Around | None = None
-        watching: list[tuple[Running, Cell, Passing | None]] = []
+        watch: Watch | None = None
         for change in changes:
             if type(change) is Event:
                 if change.type in self._by_event and not change.id.startswith(MADE_BY_RULE):
@@ -94,26 +100,51 @@ class Engine:
             if change.source is not source or change.metric is not metric:
                 source, metric = change.source, change.metric
                 around = surroundings.of(source)
-                watching = self._watching(metric, around) if around is not None else []
-            at, value = change.observed_at, change.value
-            for running, cell, calm in watching:
-                if (
-                    calm is not None
-                    and cell.clock <= at < cell.until
-                    and type(value) is not str
-                    and calm.low <= value <= calm.high  # type: ignore[operator]
-                    and at - calm.seen <= calm.gap
-                ):
-                    cell.clock = at
-                    calm.let_pass(at, value)  # type: ignore[arg-type]
-                    if len(calm.values) >= PASSED_LIMIT:
-                        cell.keep(running.program)
-                elif around is not None:
-                    cell.around = around
-                    decisions += self._step(running, cell, Heard(change, around.origin), now)
+                watch = self._watching(metric, around) if around is not None else None
+            if watch is not None:
+                decisions += self._meet(watch, change, now)
             if self._following:
                 decisions += self._follow(now)
         return decisions
+
+    def _meet(self, watch: Watch, sample: Sample, now: Instant) -> list[Decision]:
+        """Let the cells that listen meet a sample; those that it changes nothing for only note it."""
+        at, value = sample.observed_at, sample.value
+        passed = watch.passes(at, value)
+        if not passed:
+            watch.settle()
+            watch.fresh = False
+        decisions: list[Decision] = []
+        stepped = False
+        for running, cell, calm in watch.others if passed else watch.listeners:
+            if (
+                calm is not None
+                and cell.clock <= at < cell.until
+                and type(value) is not str
+                and calm.low <= value <= calm.high  # type: ignore[operator]
+                and at - calm.seen <= calm.gap
+            ):
+                cell.clock = at
+                calm.let_pass(at, value)  # type: ignore[arg-type]
+                if len(calm.values) >= PASSED_LIMIT:
+                    cell.keep(running.program)
+            else:
+                cell.around, stepped = watch.around, True
+                decisions += self._step(running, cell, Heard(sample, watch.around.origin), now)
+        if not (passed or stepped):
+            watch.look(at)
+        return decisions
+
+    @contextlib.contextmanager
+    def again(self, place: int) -> Iterator[None]:
+        """While the stored change of a place is fed again, or time passes again: cells that know it already let it pass."""
+        self._watch_anew()
+        self._place = place
+        try:
+            yield
+        finally:
+            self._watch_anew()
+            self._place = LIVE
 
     def set_trait(self, kind: str, subject: Subject, trait: TraitSet, *, now: Instant) -> list[Decision]:
         """A trait of a scope was set from outside."""
@@ -140,13 +171,13 @@ class Engine:
                 continue
             if (subject := surroundings.subject(running.kind, scope)) is None:
                 continue
-            cell.subject, moved = subject, True
-            decisions += self._pass(running, cell, at, now) + self._follow(now)
+            moved = True
+            decisions += self._pass(running, running.cell(subject), at, now) + self._follow(now)
         return moved, decisions
 
     def resume(self, running: Running, cell: Cell) -> None:
         """Go on with a cell that was kept: what is due is known when its scope is, at the next tick."""
-        self._watched.clear()
+        self._watch_anew()
         cell.due = cell.state.clock
         heapq.heappush(self._timers, (cell.due, running.key, cell.subject.id))
 
@@ -156,7 +187,7 @@ class Engine:
         return {scope: cell.current(running.program) for scope, cell in running.cells.items()}
 
     def _index(self, running: Running) -> None:
-        self._watched.clear()
+        self._watch_anew()
         self.running[running.key] = running
         for index, names in self._indexes(running.program):
             for name in names:
@@ -167,21 +198,30 @@ class Engine:
         yield self._by_event, program.events
         yield self._by_trait, program.traits
 
-    def _watching(self, metric: str, around: Around) -> list[tuple[Running, Cell, Passing | None]]:
+    def _watching(self, metric: str, around: Around) -> Watch:
         """The rules that listen to a metric, each with its cell of every scope it is about; found out once."""
         key = (metric, around.origin.source)
         known = self._watched.get(key)
-        if known is not None and known[0] is around:
-            return known[1]
-        watching = []
+        if known is not None and known.around is around:
+            return known
+        listeners: list[Listener] = []
+        if known is not None:
+            known.end()
         for running in self._by_metric[metric]:
             for subject in around.scopes(running.kind):
                 cell = running.cell(subject)
-                watching.append((running, cell, cell.calm.get(metric)))
+                if cell.place < self._place:
+                    listeners.append((running, cell, cell.calm.get(metric)))
         if len(self._watched) >= WATCHED_LIMIT:
-            self._watched.clear()
-        self._watched[key] = (around, watching)
-        return watching
+            self._watch_anew()
+        watch = self._watched[key] = Watch(around, listeners)
+        return watch
+
+    def _watch_anew(self) -> None:
+        """Look up again who listens, before the next change."""
+        for watch in self._watched.values():
+            watch.end()
+        self._watched.clear()
 
     def _hear(self, event: Event, around: Around | None, now: Instant, *, depth: int = 0) -> list[Decision]:
         decisions: list[Decision] = []
@@ -189,8 +229,9 @@ class Engine:
             assert around is not None
             for subject in around.scopes(running.kind):
                 cell = running.cell(subject)
-                cell.around = around
-                decisions += self._step(running, cell, Heard(event, around.origin, depth), now)
+                if cell.place < self._place:
+                    cell.around = around
+                    decisions += self._step(running, cell, Heard(event, around.origin, depth), now)
         return decisions
 
     def _hear_trait(
@@ -201,7 +242,8 @@ class Engine:
         for running in list(self._by_trait.get(trait.name, ())):
             if running.kind == kind:
                 cell = running.cell(subject)
-                decisions += self._step(running, cell, Heard(trait, origin, depth), now)
+                if cell.place < self._place:
+                    decisions += self._step(running, cell, Heard(trait, origin, depth), now)
         return decisions
 
     def _step(self, running: Running, cell: Cell, heard: Heard, now: Instant) -> list[Decision]:
@@ -254,6 +296,7 @@ class Engine:
         self, kind: str, subject: Subject, around: Around | None, decision: Decision, now: Instant
     ) -> list[Decision]:
         """What other rules decide about what one decision does."""
+        self.chained += 1
         decisions: list[Decision] = []
         depth = decision.depth + 1
         for number, action in enumerate(decision.actions):
@@ -266,6 +309,7 @@ class Engine:
 
     def _schedule(self, running: Running, cell: Cell) -> None:
         """Note until when nothing happens by itself, and which values would change nothing."""
+        cell.restless()
         program, state = running.program, cell.state
         ahead = horizon(Situation(program, cell.subject, 0), state)
         if ahead.due is not None and ahead.due != cell.due:

@@ -1,11 +1,15 @@
 """What the engine remembers, as bytes, and back.
 
-A snapshot is taken at a place in the order of arrival; from there on the stored changes are fed again. A rule whose state
-cannot be read (another version of it, or of this program) is named, so that it can be built again from history.
+A snapshot is taken a little at a time while the engine goes on, so every cell in it has a place of its own in the order of
+arrival. Stored changes are fed again from the place where taking it began, and a cell lets pass what it knows already. A rule
+whose state cannot be read (another version of it, or of this program) is named, so that it can be built again from history.
 """
 
 from __future__ import annotations
 
+import math
+import time
+from collections import deque
 from typing import Any
 
 import msgspec
@@ -19,7 +23,7 @@ from rules.subject import Origin, Subject
 from rules.surroundings import Around
 from rules.view import TraitSet
 
-FORMAT = 2
+FORMAT = 3
 """Rises when states of before can no longer be read."""
 
 _KINDS: dict[str, type[Sample | Event | TraitSet]] = {"sample": Sample, "event": Event, "trait": TraitSet}
@@ -28,16 +32,17 @@ _KINDS: dict[str, type[Sample | Event | TraitSet]] = {"sample": Sample, "event":
 class _Kept(msgspec.Struct, array_like=True):
     """One cell."""
 
+    place: int
     scope: str
-    state: dict[str, Any]
-    buckets: list[tuple[str, int, int, dict[str, Any], Any]]
+    state: Any
+    buckets: list[tuple[str, int, int, Any, Any]]
     around: Any
 
 
 class _Rule(msgspec.Struct, array_like=True):
     version: str
     shadow: bool
-    cells: list[_Kept]
+    cells: list[msgspec.Raw]
 
 
 class _Snapshot(msgspec.Struct, array_like=True):
@@ -45,14 +50,52 @@ class _Snapshot(msgspec.Struct, array_like=True):
     rules: dict[str, msgspec.Raw]
 
 
-def save(engine: Engine) -> bytes:
-    """Everything that every rule remembers."""
-    rules = {key: msgspec.Raw(msgspec.msgpack.encode(_rule(running))) for key, running in engine.running.items()}
-    return msgspec.msgpack.encode(_Snapshot(FORMAT, rules))
+class Taking:
+    """A snapshot that is being taken.
+
+    It is `torn` once rules have set others off since it began: what one told another would be in the one and not in the
+    other. Then another must be begun.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine, self._chained = engine, engine.chained
+        self._running = list(engine.running.items())
+        self._left = deque((running, cell) for _, running in self._running for cell in running.cells.values())
+        self._encoded: dict[str, list[msgspec.Raw]] = {key: [] for key, _ in self._running}
+
+    @property
+    def torn(self) -> bool:
+        """Whether it is of no use any more."""
+        return self._engine.chained != self._chained
+
+    def advance(self, place: int, seconds: float = math.inf) -> bytes | None:
+        """Take a little more, for about so long, the engine being at `place`; all of it, once that is had."""
+        until = time.perf_counter() + seconds
+        while self._left:
+            running, cell = self._left.popleft()
+            kept = msgspec.msgpack.encode(_kept(place, cell, running.program))
+            self._encoded[running.key].append(msgspec.Raw(kept))
+            if time.perf_counter() > until:
+                return None
+        rules = {
+            key: msgspec.Raw(msgspec.msgpack.encode(_Rule(each.program.version, each.shadow, self._encoded[key])))
+            for key, each in self._running
+        }
+        return msgspec.msgpack.encode(_Snapshot(FORMAT, rules))
+
+
+def save(engine: Engine, place: int = 0) -> bytes:
+    """Everything that every rule remembers, at once."""
+    taken = Taking(engine).advance(place)
+    assert taken is not None
+    return taken
 
 
 def load(engine: Engine, snapshot: bytes) -> set[str]:
-    """Give rules that are on back what they remember; those that cannot have it, by key."""
+    """Give rules that are on back what they remember; those that cannot have it, by key.
+
+    What is fed from here on must be told its place, up to `newest_place`.
+    """
     missing = set(engine.running)
     try:
         read = msgspec.msgpack.decode(snapshot, type=_Snapshot)
@@ -67,20 +110,22 @@ def load(engine: Engine, snapshot: bytes) -> set[str]:
     return missing
 
 
-def _rule(running: Running) -> _Rule:
-    cells = [_kept(scope, cell, running.program) for scope, cell in running.cells.items()]
-    return _Rule(running.program.version, running.shadow, cells)
+def newest_place(engine: Engine) -> int:
+    """The newest place that any cell is of."""
+    return max((cell.place for running in engine.running.values() for cell in running.cells.values()), default=0)
 
 
-def _kept(scope: str, cell: Cell, program: Program) -> _Kept:
+def _kept(place: int, cell: Cell, program: Program) -> _Kept:
     buckets = [
         (outcome.value, bucket.at, bucket.times, _plain(bucket.state), _heard(bucket.heard))
         for outcome, bucket in cell.buckets.items()
     ]
-    return _Kept(scope, _plain(cell.current(program)), buckets, cell.around)
+    return _Kept(place, cell.subject.id, _plain(cell.current(program)), buckets, cell.around)
 
 
-def _plain(state: State) -> dict[str, Any]:
+def _plain(state: State) -> State | dict[str, Any]:
+    if not state.waiting:
+        return state
     body = {name: getattr(state, name) for name in State.__struct_fields__}
     body["waiting"] = [_heard(heard) for heard in state.waiting]
     return body
@@ -98,11 +143,13 @@ def _load_rule(engine: Engine, running: Running, raw: msgspec.Raw) -> bool:
         rule = msgspec.msgpack.decode(raw, type=_Rule)
         if rule.version != running.program.version:
             return False
-        for kept in rule.cells:
+        for each in rule.cells:
+            kept = msgspec.msgpack.decode(each, type=_Kept)
             cell = Cell(running.program, _state(running.program, kept.state), Subject(kept.scope))
             for outcome, at, times, state, heard in kept.buckets:
                 known = _hear(heard) if heard is not None else None
                 cell.buckets[Outcome(outcome)] = Bucket(at, times, _state(running.program, state), known)
+            cell.place = kept.place
             cell.around = msgspec.convert(kept.around, type=Around | None)
             running.cells[kept.scope] = cell
             engine.resume(running, cell)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from datetime import time, timedelta
+from functools import reduce
 from itertools import pairwise
+from operator import add
 from statistics import fmean
 from typing import Any
 
@@ -272,7 +274,7 @@ class Days(Signal):
         grown = msgspec.structs.replace(
             day,
             count=day.count + len(values),
-            total=math.fsum((day.total, *values)),
+            total=reduce(add, values, day.total),  # in this order, so that batches change not even the last digit
             low=min(day.low, *values),
             high=max(day.high, *values),
             last=values[-1],

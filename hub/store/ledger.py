@@ -1,4 +1,4 @@
-"""What the hub did and what came of it: decisions, commands, refusals, and what the rules remembered."""
+"""What the hub did and what came of it: decisions, commands, refusals, and the time that passed for the rules."""
 
 from __future__ import annotations
 
@@ -27,7 +27,6 @@ from hub.store.tables import (
     DecisionRow,
     DeliveryRow,
     QuarantineRow,
-    SnapshotRow,
     TickRow,
     TraitRow,
     UsageRow,
@@ -35,16 +34,14 @@ from hub.store.tables import (
 from rules.decision import Decision
 
 QUARANTINE_KEPT = 100_000
-RULES = "rules"
 
-_COMMANDS, _DECISIONS, _REFUSALS, _ARRIVALS, _SNAPSHOTS, _USAGE, _DELIVERIES, _TRAITS, _TICKS = (
+_COMMANDS, _DECISIONS, _REFUSALS, _ARRIVALS, _USAGE, _DELIVERIES, _TRAITS, _TICKS = (
     SQLModel.metadata.tables[str(table.__tablename__)]
     for table in (
         CommandRow,
         DecisionRow,
         QuarantineRow,
         ArrivalRow,
-        SnapshotRow,
         UsageRow,
         DeliveryRow,
         TraitRow,
@@ -60,10 +57,12 @@ _SYNC = {
 
 
 class Tick(NamedTuple):
-    """Time that passed for the rules, up to `until`, after the change `seq`."""
+    """Time that passed for the rules, up to `until`, after the change `seq`; for a scope, that they began for it then."""
 
     seq: int
     until: Instant
+    kind: str = ""
+    scope: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +92,7 @@ class Recorded:
 
 
 class Ledger:
-    """Decisions, commands, quarantine and snapshots."""
+    """Decisions, commands, deliveries, ticks and quarantine."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -233,21 +232,15 @@ class Ledger:
         """The time that passed for the rules after the change `since`, in order."""
         query = select(TickRow).where(col(TickRow.seq) >= since).order_by(col(TickRow.id))
         with Session(self._engine) as session:
-            return [Tick(row.seq, row.until) for row in session.exec(query)]
+            return [Tick(row.seq, row.until, row.kind, row.scope) for row in session.exec(query)]
 
-    def save_snapshot(self, *, seq: int, state: bytes) -> None:
-        """Keep what the rules remember at this place of the telemetry store; the ticks before it are in it."""
-        kept = {"seq": seq, "state": state}
-        with self._writing() as connection:
-            connection.execute(delete(_TICKS))
-            if not connection.execute(update(_SNAPSHOTS).where(_SNAPSHOTS.c.name == RULES).values(kept)).rowcount:
-                connection.execute(insert(_SNAPSHOTS).values(name=RULES, **kept))
+    def forget_ticks(self, before: int) -> None:
+        """Let go of the ticks that a snapshot of place `before` has in it.
 
-    def snapshot(self) -> tuple[int, bytes] | None:
-        """What the rules remembered, and at which place."""
-        with Session(self._engine) as session:
-            row = session.get(SnapshotRow, RULES)
-            return (row.seq, row.state) if row is not None else None
+        Those of the same place may be in it or not: to take them again changes nothing.
+        """
+        with self._writing(synced=False) as connection:
+            connection.execute(delete(_TICKS).where(_TICKS.c.seq < before))
 
     def record_usage(self, usage: UsageRow) -> None:
         """Put on record that somebody's data was read by somebody else."""

@@ -147,16 +147,6 @@ class ArrivalRow(SQLModel, table=True):
     stamp: int = _instant()
 
 
-class SnapshotRow(SQLModel, table=True):
-    """What the rules remembered once the store was at `seq`."""
-
-    __tablename__ = "snapshot"
-
-    name: str = Field(primary_key=True)
-    seq: int = _instant()
-    state: bytes
-
-
 class DesiredRow(SQLModel, table=True):
     """What is wanted of a device."""
 
@@ -246,13 +236,15 @@ class TraitRow(SQLModel, table=True):
 
 
 class TickRow(SQLModel, table=True):
-    """Time that passed for the rules without anything happening: after which change, up to when."""
+    """Time that passed for the rules without anything happening: after which change, up to when; or began for a scope."""
 
     __tablename__ = "tick"
 
     id: int | None = Field(default=None, primary_key=True)
     seq: int = _instant(index=True)
     until: int = _instant()
+    kind: str = ""
+    scope: str = ""
 
 
 class ServiceRow(SQLModel, table=True):

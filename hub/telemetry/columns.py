@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from operator import attrgetter
+from operator import attrgetter, pos
 from typing import Any
 
 import msgspec
@@ -97,8 +97,8 @@ def _states(batch: Columns) -> NDArray[Any]:
 def _values(samples: Sequence[Sample]) -> Columns:
     """The column of values; where there are texts among them, those in a column of their own."""
     try:
-        return {"value": np.fromiter(map(_VALUE, samples), np.float64, len(samples))}
-    except ValueError:
+        return {"value": np.fromiter(map(pos, map(_VALUE, samples)), np.float64, len(samples))}
+    except TypeError:  # a text has no sign; without asking for it, "0" would be taken for a number
         values = [sample.value for sample in samples]
         numbers = [np.nan if isinstance(value, str) else value for value in values]
         texts = [value if isinstance(value, str) else None for value in values]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +15,7 @@ from tests.devices import TestDevice
 from tests.harness import HubProcess, add_device, add_home, add_person, eventually
 
 SECOND = 1_000
+MEMORY = "rules.snapshot"
 
 
 @pytest.fixture
@@ -27,17 +27,20 @@ def hub(tmp_path: Path) -> Iterator[HubProcess]:
 
 def of_another_program(hub: HubProcess) -> None:
     """Leave the snapshot as another version of the program might have."""
-    kept = msgspec.msgpack.encode([snapshot.FORMAT + 1, {}])
-    with sqlite3.connect(hub.data_dir / "hub.sqlite") as database:
-        assert database.execute("update snapshot set state = ?", [kept]).rowcount == 1
+    kept = (hub.data_dir / MEMORY).read_bytes()
+    (hub.data_dir / MEMORY).write_bytes(kept[:8] + msgspec.msgpack.encode([snapshot.FORMAT + 1, {}]))
 
 
 def unreadable(hub: HubProcess) -> None:
-    with sqlite3.connect(hub.data_dir / "hub.sqlite") as database:
-        assert database.execute("update snapshot set state = ?", [b"\xc1 no snapshot"]).rowcount == 1
+    kept = (hub.data_dir / MEMORY).read_bytes()
+    (hub.data_dir / MEMORY).write_bytes(kept[:8] + b"\xc1 no snapshot")
 
 
-@pytest.mark.parametrize("spoil", [of_another_program, unreadable])
+def cut_short(hub: HubProcess) -> None:
+    (hub.data_dir / MEMORY).write_bytes(b"")
+
+
+@pytest.mark.parametrize("spoil", [of_another_program, unreadable, cut_short])
 def test_a_ladder_goes_on_from_where_history_says_it_was(hub: HubProcess, spoil) -> None:
     with hub.api() as api:
         add_home(api)

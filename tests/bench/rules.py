@@ -63,7 +63,7 @@ def cost(rules: int, *, listening: int, people: int = 10_000) -> float:
     crowd = Crowd(people)
     first = [Sample(f"watch-{number}", "heart_rate", START, 80.0) for number in range(people)]
     engine.feed(first, surroundings=crowd, now=START)
-    rounds = max(1, 200_000 // (people * listening))
+    rounds = max(10, 200_000 // (people * listening))
     samples = [
         Sample(f"watch-{number}", "heart_rate", START + turn * SECOND, 80.0 + turn % 7)
         for turn in range(1, rounds + 1)

@@ -19,7 +19,7 @@ from hub.store import ledger as ledger_module
 from hub.store.accounts import OPERATOR, PERSON, TOKEN_LIFE, Accounts, Caller, NewPerson
 from hub.store.engine import open_engine
 from hub.store.fleet import CLIENT_IDS_KEPT, Fleet
-from hub.store.ledger import Ledger, Turn
+from hub.store.ledger import Ledger, Tick, Turn
 from hub.store.tables import QuarantineRow
 from rules.decision import Decision
 from rules.view import Clause
@@ -463,11 +463,13 @@ def test_only_the_newest_refusals_are_kept(ledger, monkeypatch):
     assert [row.reason for row in ledger.quarantined(limit=9)] == ["r4", "r3", "r2"]
 
 
-def test_the_last_snapshot_is_the_one_kept(ledger):
-    assert ledger.snapshot() is None
-    ledger.save_snapshot(seq=5, state=b"\x00one")
-    ledger.save_snapshot(seq=2**40, state=b"\xfftwo")
-    assert ledger.snapshot() == (2**40, b"\xfftwo")
+def test_ticks_are_forgotten_up_to_a_place(ledger):
+    ticks = [Tick(4, NOW), Tick(5, NOW + 1), Tick(5, NOW + 2, "person", "ann"), Tick(6, NOW + 3)]
+    for tick in ticks:
+        ledger.commit(Turn(tick=tick), now=NOW)
+    ledger.forget_ticks(5)
+    assert ledger.ticks(0) == ticks[1:]
+    assert ledger.ticks(6) == ticks[3:]
 
 
 def test_the_newest_stamps_are_kept_and_read_oldest_first(ledger, monkeypatch):

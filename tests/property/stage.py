@@ -179,9 +179,9 @@ def end_of(changes):
     return max((each.observed_at for each in changes), default=START) + 2 * HOUR
 
 
-def begun(program, at=START):
-    """An engine with one rule on."""
-    engine = Engine([program])
+def begun(*programs, at=START):
+    """An engine with rules on."""
+    engine = Engine(programs)
     engine.begin("person", PERSON, at=at)
     return engine
 

@@ -474,3 +474,86 @@ def test_what_another_watch_says_is_not_taken_for_what_was_asked_for():
     assert feed(engine, changes) == fold(program, changes) == []
     assert replayed(program, changes, until=None) == []
     assert engine.states("one")["minji"].slots[0][0].value == 190.0
+
+
+PUBLISHING = [
+    rule(LASTING[name], id_="first", then="then: {event: {type: removed}}") for name in ("above for", "absent", "any")
+]
+HEARING = [
+    rule("{event: removed}", moment=True, id_="second"),
+    rule("{sequence: [{event: removed}, {event: removed}], within: 1h}", moment=True, id_="second"),
+]
+
+
+@given(programs(), st.sampled_from(PUBLISHING), st.sampled_from(HEARING), streams(LATE), st.data())
+@PLENTY
+def test_a_crash_after_a_snapshot_that_was_taken_bit_by_bit_changes_nothing(one, first, second, changes, data):
+    engine, done = begun(one, first, second), data.draw(st.integers(0, len(changes)))
+    feed(engine, changes[:done])
+    began, taking, kept, ticks, lived = done, snapshot.Taking(engine), None, [], []
+    while kept is None:
+        piece = data.draw(st.integers(0, 3))
+        lived += feed(engine, changes[done : done + piece])
+        done = min(done + piece, len(changes))
+        if data.draw(st.booleans()):
+            ticks.append((done, max((each.observed_at for each in changes[:done]), default=START)))
+            lived += tick(engine, ticks[-1][1])
+        if taking.torn:
+            lived, began, taking, ticks = [], done, snapshot.Taking(engine), []
+        kept = taking.advance(done, 0)
+    lived += feed(engine, changes[done:])
+
+    again, anew = Engine([one, first, second]), []
+    assert snapshot.load(again, kept) == set()
+    for place in range(began, len(changes) + 1):
+        if place > began:
+            with again.again(place):
+                anew += feed(again, [changes[place - 1]])
+        for _, until in (each for each in ticks if each[0] == place):
+            with again.again(place):
+                anew += tick(again, until)
+    again.begin("person", PERSON, at=NOW)
+    assert set(told(anew)) <= set(told(lived))
+    for key in engine.running:
+        assert again.states(key) == engine.states(key)
+    until = end_of(changes) + 20 * SECOND
+    assert told(tick(again, until)) == told(tick(engine, until))
+
+
+# Many rules that listen to the same.
+
+
+def _alone(id_, program, changes, ticks):
+    engine, decisions = begun(program), []
+    for change in changes:
+        decisions += feed(engine, [change])
+        if change in ticks:
+            decisions += tick(engine, change.observed_at)
+    return decisions + finish(engine, program, changes), engine.states(id_)
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(sorted(LASTING)), st.sampled_from(LADDERS)), min_size=2, max_size=5),
+    streams(LATE),
+    st.data(),
+)
+@PLENTY
+def test_rules_that_listen_to_the_same_decide_as_each_would_alone(chosen, changes, data):
+    made = {f"r{n}": rule(LASTING[name], ladder=ladder, id_=f"r{n}") for n, (name, ladder) in enumerate(chosen)}
+    ticks = [change for change in changes if data.draw(st.integers(0, 3)) == 0]
+    engine, decisions, place = begun(*made.values()), [], 0
+    while place < len(changes):
+        piece = data.draw(st.integers(1, 6))
+        for change in changes[place : place + piece]:
+            if change in ticks:
+                decisions += feed(engine, [change]) + tick(engine, change.observed_at)
+            else:
+                decisions += feed(engine, [change])
+        place += piece
+        looked_at = data.draw(st.sampled_from(sorted(made)))
+        assert engine.states(looked_at).keys() <= {"minji"}
+    decisions += tick(engine, end_of(changes) + max(program.lateness for program in made.values()))
+    for id_, program in made.items():
+        expected, states = _alone(id_, program, changes, ticks)
+        assert told([each for each in decisions if each.rule == id_]) == told(expected)
+        assert engine.states(id_) == states

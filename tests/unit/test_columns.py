@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from devices.sample import Sample
@@ -26,6 +26,7 @@ def _rows(columns):
 
 
 @given(batches)
+@example([["0"], ["1e3", "nan"]])
 def test_what_is_encoded_is_decoded_and_joined_as_it_was(written):
     batches = [_columns(batch, first=10 * place) for place, batch in enumerate(written)]
     read = [decode(encode(batch)) for batch in batches]

@@ -142,7 +142,7 @@ def _umask(request):
 @pytest.mark.usefixtures("_umask")
 def test_a_private_directory_and_file_are_their_owner_s_alone(tmp_path):
     directory = secret_files.private_directory(tmp_path / "data" / "deep")
-    secret_files.write_private(directory / "token", "secret")
+    secret_files.write_private(directory / "token", b"secret")
     assert (_mode(directory), _mode(directory / "token")) == (0o700, 0o600)
     assert (directory / "token").read_text() == "secret"
 
@@ -153,8 +153,8 @@ def test_a_directory_that_others_could_look_into_is_closed(tmp_path):
 
 
 def test_what_is_written_anew_replaces_the_old_and_leaves_nothing_behind(tmp_path):
-    secret_files.write_private(tmp_path / "token", "old and longer")
-    secret_files.write_private(tmp_path / "token", "new")
+    secret_files.write_private(tmp_path / "token", b"old and longer")
+    secret_files.write_private(tmp_path / "token", b"new")
     assert (tmp_path / "token").read_text() == "new"
     assert [path.name for path in tmp_path.iterdir()] == ["token"]
 
@@ -162,7 +162,7 @@ def test_what_is_written_anew_replaces_the_old_and_leaves_nothing_behind(tmp_pat
 def test_a_leftover_that_others_can_read_does_not_lend_its_mode(tmp_path):
     (tmp_path / "token.new").write_text("left by a crash")
     (tmp_path / "token.new").chmod(0o644)
-    secret_files.write_private(tmp_path / "token", "secret")
+    secret_files.write_private(tmp_path / "token", b"secret")
     assert _mode(tmp_path / "token") == 0o600
 
 
