@@ -5,7 +5,6 @@ The file begins with the place in the order of arrival from which changes are to
 
 from __future__ import annotations
 
-import math
 import struct
 import threading
 import time
@@ -19,6 +18,8 @@ from rules.engine import Engine
 
 SLICE = 0.001
 """Seconds that the pipeline gives at a time."""
+CELLS = 10
+"""How many cells are taken between two looks at the clock."""
 _SHARE = 10
 """After a snapshot the next rests ten times as long as it took."""
 TORN_LIMIT = 10
@@ -85,12 +86,19 @@ class Snapshots:
             return
         if self._taking.snapshot.torn:
             self._taking = _Taking(place, self._taking.began, snapshot.Taking(self.engine), self._taking.torn + 1)
-        seconds = SLICE if self._taking.torn < TORN_LIMIT else math.inf
-        state = self._taking.snapshot.advance(place, seconds)
+        state = self._slice(self._taking, place)
         if state is not None:
             now = time.monotonic()
             self._taken, self._rest_until = _Taken(self._taking.seq, state), now + _SHARE * (now - self._taking.began)
             self._taking = None
+
+    def _slice(self, taking: _Taking, place: int) -> bytes | None:
+        if taking.torn >= TORN_LIMIT:
+            return taking.snapshot.advance(place)
+        until, state = time.monotonic() + SLICE, None
+        while state is None and time.monotonic() < until:
+            state = taking.snapshot.advance(place, CELLS)
+        return state
 
     def keep(self) -> int | None:
         """Write the one that was taken last; of which place. Raises `StoreUnavailable`; then the next will do."""

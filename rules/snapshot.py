@@ -7,8 +7,6 @@ whose state cannot be read (another version of it, or of this program) is named,
 
 from __future__ import annotations
 
-import math
-import time
 from collections import deque
 from typing import Any
 
@@ -68,15 +66,14 @@ class Taking:
         """Whether it is of no use any more."""
         return self._engine.chained != self._chained
 
-    def advance(self, place: int, seconds: float = math.inf) -> bytes | None:
-        """Take a little more, for about so long, the engine being at `place`; all of it, once that is had."""
-        until = time.perf_counter() + seconds
-        while self._left:
+    def advance(self, place: int, cells: int | None = None) -> bytes | None:
+        """Take so many cells more, or all, the engine being at `place`; the whole snapshot, once that is had."""
+        for _ in range(len(self._left) if cells is None else min(cells, len(self._left))):
             running, cell = self._left.popleft()
             kept = msgspec.msgpack.encode(_kept(place, cell, running.program))
             self._encoded[running.key].append(msgspec.Raw(kept))
-            if time.perf_counter() > until:
-                return None
+        if self._left:
+            return None
         rules = {
             key: msgspec.Raw(msgspec.msgpack.encode(_Rule(each.program.version, each.shadow, self._encoded[key])))
             for key, each in self._running

@@ -500,7 +500,7 @@ def test_a_crash_after_a_snapshot_that_was_taken_bit_by_bit_changes_nothing(one,
             lived += tick(engine, ticks[-1][1])
         if taking.torn:
             lived, began, taking, ticks = [], done, snapshot.Taking(engine), []
-        kept = taking.advance(done, 0)
+        kept = taking.advance(done, 1)
     lived += feed(engine, changes[done:])
 
     again, anew = Engine([one, first, second]), []
