@@ -18,7 +18,7 @@ COMMAND_LIFE: Instant = MINUTE
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A call of a service, or words to a person."""
+    """A call of a service, or words or points to a person."""
 
     id: str
     decision: str
@@ -61,6 +61,8 @@ def effects_of(decisions: Sequence[Decision], registry: Registry) -> Effects:
                     effects.commands.extend(_command(decision, number, action, registry))
                 case "trait":
                     effects.traits.append(_trait(decision, action))
+                case "timer":
+                    pass  # the engine has told the rule
                 case "event":
                     effects.events.append(_event(decision, number, registry))
                 case _:
@@ -135,9 +137,9 @@ def _deliveries(decision: Decision, number: int, action: dict[str, Any], registr
         }
         yield Delivery(id_, decision.id, "service", action["name"], told | {"body": action.get("body", {})})
         return
-    told = {"text": action["text"], "level": decision.level}
+    told = {key: action[key] for key in ("text", "points") if key in action} | {"level": decision.level}
     for person in _audience(decision, registry):
-        yield Delivery(f"{id_}-{person}"[:64], decision.id, "notify", person, told)
+        yield Delivery(f"{id_}-{person}"[:64], decision.id, action["kind"], person, told)
 
 
 def _audience(decision: Decision, registry: Registry) -> tuple[str, ...]:

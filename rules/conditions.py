@@ -253,6 +253,12 @@ class Missing(Part):
     within: Duration
 
 
+class Timer(Part):
+    """The moment at which this rule's timer, which other rules start and stop, has run for so long."""
+
+    timer: Annotated[Duration, Field(ge=1)]
+
+
 class Schedule(Part):
     """A time on a schedule: cron's five fields, in the local time of the home."""
 
@@ -345,6 +351,7 @@ _KEYS = {
     "absent": Absent,
     "sequence": Sequence,
     "missing": Missing,
+    "timer": Timer,
     "schedule": Schedule,
     "during": During,
     "present": Present,
@@ -380,6 +387,7 @@ Condition: TypeAlias = Annotated[
     | Annotated[Absent, Tag("Absent")]
     | Annotated[Sequence, Tag("Sequence")]
     | Annotated[Missing, Tag("Missing")]
+    | Annotated[Timer, Tag("Timer")]
     | Annotated[Schedule, Tag("Schedule")]
     | Annotated[During, Tag("During")]
     | Annotated[Present, Tag("Present")]
@@ -394,14 +402,14 @@ Condition: TypeAlias = Annotated[
         _kind,
         custom_error_type="condition",
         custom_error_message="a condition says one of metric, daily, count_of, changed, event, absent, sequence, missing, "
-        "schedule, during, present, trait, segment, total, all, any, not, count",
+        "timer, schedule, during, present, trait, segment, total, all, any, not, count",
     ),
 ]
 
 for _recursive in (Sequence, Missing, Total, AllOf, AnyOf, Not, Count):
     _recursive.model_rebuild()
 
-MOMENTS = (Edge, Changed, Happened, Sequence, Missing, Schedule)
+MOMENTS = (Edge, Changed, Happened, Sequence, Missing, Timer, Schedule)
 
 
 def parts(condition: Any) -> list[tuple[tuple[str | int, ...], Any]]:

@@ -21,7 +21,7 @@ from rules.program import NEVER, RESTLESS, Program
 from rules.step import UNTOLD, Heard, Outcome, Situation, State, Stepped, horizon, pass_time, step
 from rules.subject import Origin, Subject
 from rules.surroundings import Around, Surroundings, alone
-from rules.view import TraitSet, View
+from rules.view import TraitSet, View, timer_of
 from rules.watch import Listener, Watch
 
 WATCHED_LIMIT = 200_000
@@ -35,6 +35,8 @@ FOLLOW_LIMIT = 200
 """How many decisions that set others off may follow from one change; then the rest is cut."""
 SHADED = "s-"
 """What the ids of decisions begin with that were made in the shadow."""
+_HEARD = frozenset({"trait", "event", "timer"})
+"""The kinds of actions that other rules hear of."""
 MADE_BY_RULE = "rule:"
 """What the ids of events begin with that rules published: they follow from others, so a replay makes them itself."""
 
@@ -271,7 +273,7 @@ class Engine:
         if running.shadow:
             return [_shaded(decision) for decision in stepped.decisions]
         for decision in stepped.decisions:
-            if any(action["kind"] in ("trait", "event") for action in decision.actions):
+            if any(action["kind"] in _HEARD for action in decision.actions):
                 around = cell.around or alone(running.kind, cell.subject)
                 self._following.append((running.kind, cell.subject, around, decision))
         return stepped.decisions
@@ -303,6 +305,9 @@ class Engine:
             if action["kind"] == "trait":
                 trait = TraitSet(decision.observed_at, action["name"], action["to"])
                 decisions += self._hear_trait(kind, subject, trait, around, now, depth=depth)
+            elif action["kind"] == "timer":
+                timer = TraitSet(decision.observed_at, timer_of(action["rule"]), action["do"])
+                decisions += self._hear_trait(kind, subject, timer, around, now, depth=depth)
             elif action["kind"] == "event":
                 decisions += self._hear(published(decision, number), around, now, depth=depth)
         return decisions

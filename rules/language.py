@@ -17,6 +17,7 @@ from rules.words import Text, Words, blanks
 
 CLEAR = "clear"
 """The level of the decision that ends an episode."""
+RULE_ID = r"^[a-z0-9][a-z0-9-]{0,62}$"
 LEVEL = "notice"
 """The level of a rule that has only one."""
 INPUTS_LIMIT, RUNGS_LIMIT, TESTS_LIMIT, ACTIONS_LIMIT = 20, 12, 40, 6
@@ -98,6 +99,20 @@ class EventAction(Part):
     data: dict[str, Any] = Field(default={})
 
 
+class TimerAction(Part):
+    """Start the timer of another rule of the same kind of scope, anew should it run, or stop it."""
+
+    rule: Annotated[str, Field(pattern=RULE_ID)]
+    do: Literal["start", "stop"]
+
+
+class AwardAction(Part):
+    """Give the person, or everybody of the home, points."""
+
+    points: Annotated[int, Field(ge=1, le=10_000)]
+    text: Words
+
+
 class Action(Part):
     """One thing to do."""
 
@@ -106,11 +121,13 @@ class Action(Part):
     notify: NotifyAction | None = None
     trait: TraitAction | None = None
     event: EventAction | None = None
+    timer: TimerAction | None = None
+    award: AwardAction | None = None
 
     @model_validator(mode="after")
     def _one(self) -> Action:
         if len(self.model_fields_set) != 1 or self.asked is None:
-            raise ValueError("an action is exactly one of command, service, notify, trait, event")
+            raise ValueError("an action is exactly one of command, service, notify, trait, event, timer, award")
         return self
 
     @property
@@ -121,7 +138,7 @@ class Action(Part):
     @property
     def asked(self) -> Part | None:
         """What it asks for."""
-        return next((part for part in (self.command, self.service, self.notify, self.trait, self.event) if part), None)
+        return next((part for name in self.model_fields_set if (part := getattr(self, name)) is not None), None)
 
 
 def _listed(written: Any) -> Any:
@@ -172,6 +189,7 @@ class Given(Part):
     event: EventName | None = None
     data: dict[str, Any] = Field(default={})
     trait: dict[str, str | float | bool] = Field(default={})
+    timer: Literal["start", "stop"] | None = None
 
     @property
     def values(self) -> dict[str, Any]:
@@ -216,7 +234,7 @@ def _spoken(text: Text) -> Text:
 class Rule(Part):
     """A rule as written."""
 
-    id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")
+    id: str = Field(pattern=RULE_ID)
     title: Words
     scope: Scope
     purpose: Literal["service"]

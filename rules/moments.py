@@ -9,7 +9,7 @@ from devices.sample import Instant, Value
 from rules import calendar
 from rules.bounds import Band, Test
 from rules.signal import Signal
-from rules.view import Clause, Truth, View
+from rules.view import START, Clause, TraitSet, Truth, View
 from rules.where import Where
 
 
@@ -180,6 +180,36 @@ class Omission(Signal):
     def clause(self, view: View, truth: Truth) -> Clause | None:
         began = view.slots[self.slot]
         return Clause("missing", truth, held=None if began is None else view.at - began)
+
+
+class Countdown(Signal):
+    """The moment at which a timer that other rules start and stop has run out. Starting it again begins anew."""
+
+    remembers = Instant | None
+
+    def __init__(self, slot: int, *, name: str, lasts: Instant) -> None:
+        super().__init__(slot)
+        self.name, self.lasts = name, lasts
+
+    def take(self, view: View) -> None:
+        change = view.change
+        if type(change) is TraitSet and change.name == self.name:
+            view.slots[self.slot] = change.observed_at if change.value == START else None
+
+    def stands(self, view: View) -> Truth:
+        began: Instant | None = view.slots[self.slot]
+        if began is None or view.at < began + self.lasts:
+            return False
+        view.slots[self.slot] = None
+        return True
+
+    def due(self, slots: Sequence[Any], after: Instant, zone: str) -> Instant | None:
+        began = slots[self.slot]
+        return None if began is None else began + self.lasts
+
+    def clause(self, view: View, truth: Truth) -> Clause | None:
+        began = view.slots[self.slot]
+        return Clause("timer", truth, held=self.lasts if truth else None if began is None else view.at - began)
 
 
 def _among(value: Value, wanted: frozenset[str] | None) -> bool:

@@ -14,11 +14,11 @@ from rules import conditions as c
 from rules.bounds import Test, compile_bounds
 from rules.language import Action, Rule
 from rules.logic import Held, Joined, Total
-from rules.moments import Change, Crossing, Happening, Omission, Succession, Timetable
+from rules.moments import Change, Countdown, Crossing, Happening, Omission, Succession, Timetable
 from rules.signal import Signal
 from rules.signals import Absence, Clockwork, Level, Trait, Whereabouts
 from rules.subject import Subject, fact
-from rules.view import View, at_least, every, negation, some
+from rules.view import View, at_least, every, negation, some, timer_of
 from rules.where import Where
 from rules.windows import Amount, Days
 
@@ -200,6 +200,7 @@ class _Compiler:
         self._models = models
         self._strikes = c.is_moment(rule.when)
         self._apart = rule.scope.each in ("home", "place")
+        self._timer = timer_of(rule.id)
         self._slots = 0
         self.metrics: set[str] = set()
         self.events: set[str] = set()
@@ -278,6 +279,9 @@ class _Compiler:
             case c.Happened():
                 self.events.add(written.event)
                 return Happening(self._slot(), event=written.event, of=written.of, where=_where(written.where))
+            case c.Timer():
+                self.traits.add(self._timer)
+                return Countdown(self._slot(), name=self._timer, lasts=written.timer)
             case c.Schedule():
                 return Timetable(self._slot(), schedule=written.schedule)
             case c.Sequence():

@@ -15,7 +15,7 @@ from rules.language import CLEAR, Case, Given, Rule
 from rules.program import Program, compile_rule
 from rules.subject import Origin, Subject
 from rules.surroundings import Around
-from rules.view import TraitSet
+from rules.view import TraitSet, timer_of
 
 STEPS_LIMIT = 100_000
 """How many values a test may give: more than any needs, and no more than a moment's work."""
@@ -82,7 +82,7 @@ def _decided(program: Program, case: Case, start: Instant) -> list[tuple[Instant
     subject = stage.subject(kind, SCOPE)
     engine.begin(kind, subject, at=start)
     decisions = []
-    for change in _timeline(case, start):
+    for change in _timeline(program.id, case, start):
         if isinstance(change, TraitSet):
             decisions += engine.set_trait(kind, subject, change, now=change.observed_at)
         else:
@@ -97,7 +97,7 @@ def _end(case: Case) -> Instant:
     return case.until if case.until is not None else max(given, expected)
 
 
-def _timeline(case: Case, start: Instant) -> list[Sample | Event | TraitSet]:
+def _timeline(rule_id: str, case: Case, start: Instant) -> list[Sample | Event | TraitSet]:
     """Everything a test gives, in order of time."""
     changes: list[Sample | Event | TraitSet] = []
     for source, metric in dict.fromkeys((each.of, metric) for each in case.given for metric in each.values):
@@ -110,6 +110,8 @@ def _timeline(case: Case, start: Instant) -> list[Sample | Event | TraitSet]:
             data = dict(each.data) | ({"who": each.who} if each.who else {})
             changes.append(Event(each.of, f"event-{number}", each.event, start + each.at, data))
         changes += [TraitSet(start + each.at, name, value) for name, value in each.trait.items()]
+        if each.timer is not None:
+            changes.append(TraitSet(start + each.at, timer_of(rule_id), each.timer))
     return sorted(changes, key=lambda change: change.observed_at)
 
 

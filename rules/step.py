@@ -364,8 +364,8 @@ def _action(action: Action, known: dict[str, dict[str, Any]]) -> dict[str, Any]:
     asked = action.asked
     assert asked is not None
     written: dict[str, Any] = {"kind": action.kind} | asked.model_dump(mode="json", exclude_none=True)
-    if action.notify is not None:
-        return written | {"text": _said(action.notify.text, known)}
+    if (spoken := action.notify or action.award) is not None:
+        return written | {"text": _said(spoken.text, known)}
     return written | {key: filled(written[key], known["en"]) for key in ("data", "body", "args") if key in written}
 
 

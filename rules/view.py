@@ -17,6 +17,14 @@ Truth: TypeAlias = bool | None
 """True, false, or unknown. Unknown never fires, and not unknown is unknown."""
 
 
+START, STOP = "start", "stop"
+
+
+def timer_of(rule: str) -> str:
+    """The trait that a rule's timer is: by a name that no rule can give to a trait of its own."""
+    return f"timer of {rule}"
+
+
 class TraitSet(msgspec.Struct, frozen=True):
     """A trait of a scope was set."""
 

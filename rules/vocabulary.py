@@ -225,8 +225,12 @@ class _Checker:
                 yield (*path, "command"), f"no device model is or can {next(each for each in wanted if each)!r}"
             elif None not in refusals:
                 yield (*path, "command"), str(refusals[0])
-        elif action.notify is not None:
-            yield from self._blanks((*path, "notify", "text"), action.notify.text.model_dump())
+        elif (spoken := action.notify or action.award) is not None:
+            yield from self._blanks((*path, action.kind, "text"), spoken.text.model_dump())
+            if action.award is not None and self._rule.scope.each not in ("person", "home"):
+                yield (*path, "award"), "points are for rules with scope: {each: person} or {each: home}"
+        elif action.timer is not None and action.timer.rule == self._rule.id:
+            yield (*path, "timer", "rule"), "a rule's own timer is started and stopped by other rules"
         for part, key in ((action.command, "args"), (action.service, "body"), (action.event, "data")):
             if part is not None:
                 said = texts(getattr(part, key))

@@ -1,4 +1,4 @@
-"""Services that rules call, what is on its way to them, and what rules told people."""
+"""Services that rules call, what is on its way to them, and what rules told people and gave them points for."""
 
 from __future__ import annotations
 
@@ -31,8 +31,16 @@ class ServiceOut(BaseModel):
     secret: str | None = None
 
 
+class PointsOut(BaseModel):
+    """Points, all of them, and the newest awards."""
+
+    total: int
+    items: list[DeliveryOut]
+    next: None = None
+
+
 class DeliveryOut(BaseModel):
-    """A call of a service, or words to a person."""
+    """A call of a service, or words or points to a person."""
 
     id: str
     decision: str
@@ -89,6 +97,15 @@ def notices(hub: HubDep, caller: CallerDep, limit: Annotated[int, Query(ge=1, le
         raise NotFound("you are signed in as an operator, whom rules tell nothing")
     rows = hub.deliveries.deliveries(status=None, kind="notify", target=caller.person, limit=limit)
     return {"items": [_out(row) for row in rows], "next": None}
+
+
+@router.get("/people/me/points")
+def points(hub: HubDep, caller: CallerDep, limit: Annotated[int, Query(ge=1, le=1000)] = 50) -> PointsOut:
+    """The caller's points, and what rules gave them for, newest first."""
+    if caller.person is None:
+        raise NotFound("you are signed in as an operator, whom rules give nothing")
+    rows = hub.deliveries.deliveries(status=None, kind="award", target=caller.person, limit=limit)
+    return PointsOut(total=hub.deliveries.points(caller.person), items=[_out(row) for row in rows])
 
 
 def _out(row: DeliveryRow) -> DeliveryOut:

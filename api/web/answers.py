@@ -64,6 +64,11 @@ def _action(action: Action, things: Things, say: Catalogue) -> str:
         return say("answer.service", name=action.service.name)
     if action.trait is not None:
         return say("answer.trait", name=action.trait.name.replace("_", " "), to=_plain(action.trait.to, say))
+    if action.timer is not None:
+        return say(f"answer.timer.{action.timer.do}", rule=action.timer.rule)
+    if action.award is not None:
+        words = _open(str(getattr(action.award.text, say.language)), {})
+        return say("answer.award", points=action.award.points, text=words)
     assert action.event is not None
     return say("answer.event", type=action.event.type)
 

@@ -88,6 +88,8 @@ class Spoken:
                 name = self._things.name(written.event, written.of)
                 key = "when.happens_where" if written.where else "when.happens"
                 return self._say(key, what=name, where=written.where or "")
+            case c.Timer():
+                return self._say("when.timer", held=self._held(written.timer))
             case c.Schedule():
                 return self._say("when.schedule", cron=written.schedule)
             case c.Missing():

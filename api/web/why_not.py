@@ -13,7 +13,7 @@ from rules.step import Outcome
 from rules.view import Clause
 from rules.words import duration
 
-_OF_ITS_OWN = ("clock", "total", "sequence", "missing", "schedule")
+_OF_ITS_OWN = ("clock", "total", "sequence", "missing", "schedule", "timer")
 _ALONE = ("missing", "sequence")
 """What says it all: the conditions inside them are moments, and false most of the time."""
 _PRESENT = ("anyone", "everyone", "nobody", "apart")

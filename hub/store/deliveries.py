@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, func
 from sqlmodel import Session, col, select
 
 from devices.errors import Conflict, NotFound
@@ -56,6 +56,12 @@ class DeliveryStore:
                 query = query.where(column == wanted)
         with Session(self._engine) as session:
             return list(session.exec(query.order_by(col(DeliveryRow.created_at).desc()).limit(limit)))
+
+    def points(self, person: str) -> int:
+        """All the points that rules gave a person."""
+        given = select(func.sum(col(DeliveryRow.body)["points"].as_integer()))
+        with Session(self._engine) as session:
+            return session.exec(given.where(DeliveryRow.kind == "award", DeliveryRow.target == person)).one() or 0
 
     def put_service(self, name: str, url: str, *, now: Instant) -> str:
         """Set up a service, or set it up anew; the secret that signs what is sent to it."""

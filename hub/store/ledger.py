@@ -327,7 +327,7 @@ def _delivery_row(delivery: Delivery, *, now: Instant) -> dict[str, Any]:
         "kind": delivery.kind,
         "target": delivery.target,
         "body": delivery.body,
-        "status": "delivered" if delivery.kind == "notify" else "queued",
+        "status": "queued" if delivery.kind == "service" else "delivered",
         "attempts": 0,
         "next_at": now,
         "created_at": now,

@@ -352,6 +352,25 @@ def test_a_trait_that_one_rule_sets_is_heard_by_another(api, hub) -> None:
         assert fired(api, "hears-trait", "ted") == [(START + SECOND, "notice")]
 
 
+def test_rules_start_and_stop_the_timer_of_another_and_points_are_given_once(api, hub) -> None:
+    put(api, "long-effort", written("long-effort", "when: {timer: 1s}\nthen: {award: {points: 25, text: Well done}}"))
+    start = "when: {event: workout.started}\nthen: {timer: {rule: long-effort, do: start}}"
+    stop = "when: {event: workout.ended}\nthen: {timer: {rule: long-effort, do: stop}}"
+    put(api, "effort-begins", written("effort-begins", start))
+    put(api, "effort-ends", written("effort-ends", stop))
+    now = int(time.time() * 1000)
+    with wearer(api, "ivo") as watch, hub.api("ivo", PASSWORD) as own:
+        assert ok(own.get("/v1/people/me/points")) == {"total": 0, "items": [], "next": None}
+        say_event(hub, watch, "workout.started", now - 60_000)
+        say_event(hub, watch, "workout.ended", now - 59_500)
+        say_event(hub, watch, "workout.started", now)
+        points = eventually(lambda: (told := ok(own.get("/v1/people/me/points")))["total"] and told)
+        assert points["total"] == 25
+        assert [each["body"]["text"]["ko"] for each in points["items"]] == ["Well done"]
+        assert fired(api, "long-effort", "ivo") == [(now + SECOND, "notice")]
+    assert api.get("/v1/people/me/points").status_code == 404
+
+
 def test_a_notice_reaches_everybody_of_the_home_and_nobody_else(api, hub) -> None:
     add_home(api, "notice-home")
     add_person(api, "nell", "notice-home")

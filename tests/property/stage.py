@@ -107,6 +107,7 @@ MOMENTS = {
     "event where": "{event: workout.ended, where: 'data.distance_m > 1000.0'}",
     "sequence": "{sequence: [{event: worn}, {metric: heart_rate, rises_above: 150}], within: 10s, without: {event: removed}}",
     "missing": "{missing: {event: removed}, after: {event: worn}, within: 5s}",
+    "timer": "{timer: 4s}",
     "schedule": "{schedule: '0,1 0 * * *'}",
     "all": "{all: [{event: worn}, {metric: heart_rate, above: 150}]}",
     "any": "{any: [{event: worn}, {metric: heart_rate, rises_above: 150}]}",

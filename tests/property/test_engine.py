@@ -40,7 +40,7 @@ from tests.property.stage import (
     told,
 )
 
-NEVER_IN_THE_STORY = {"rises", "day max", "first_at", "equals", "moment falls", "sum", "min", "where", "during"}
+NEVER_IN_THE_STORY = {"moment timer", "rises", "day max", "first_at", "equals", "moment falls", "sum", "min", "where", "during"}
 MANY = settings(max_examples=60)
 PLENTY = settings(max_examples=40)
 
@@ -446,6 +446,27 @@ def test_rules_agree_on_what_a_trait_was_set_to_last():
     engine, _ = _looping([first, second])
     engine.set_trait("person", PERSON, TraitSet(START, "mood", "low"), now=NOW)
     assert {engine.states(each)["minji"].slots[0] for each in ("first", "second")} == {("high", False)}
+
+
+@given(streams(LONG), st.sampled_from([2, 20, 3_600]), st.lists(st.integers(0, 80), max_size=3))
+@PLENTY
+def test_a_timer_that_others_start_and_stop_runs_out_at_its_time_crashes_or_not(changes, lasts, crashes):
+    starts = rule("{event: worn}", moment=True, id_="starts", then="then: {timer: {rule: lasts, do: start}}")
+    stops = rule("{event: removed}", moment=True, id_="stops", then="then: {timer: {rule: lasts, do: stop}}")
+    rules = [starts, stops, rule(f"{{timer: {lasts}s}}", moment=True, id_="lasts")]
+    told_of = [each for each in changes if isinstance(each, Event) and each.type in ("worn", "removed")]
+    expected, began = [], None
+    for change in [*told_of, Event("watch1", "end", "removed", end_of(changes) + 3_600 * SECOND, {})]:
+        if began is not None and began + lasts * SECOND < change.observed_at:
+            expected, began = [*expected, began + lasts * SECOND], None
+        began = change.observed_at if change.type == "worn" else None
+    engine, decisions, done = Engine(rules), [], 0
+    for crash in sorted({min(crash, len(told_of)) for crash in crashes}):
+        decisions += feed(engine, told_of[done:crash])
+        kept, done, engine = snapshot.save(engine), crash, Engine(rules)
+        assert snapshot.load(engine, kept) == set()
+    decisions += feed(engine, told_of[done:]) + tick(engine, end_of(changes) + 3_600 * SECOND)
+    assert [each.observed_at for each in decisions if each.rule == "lasts"] == expected
 
 
 def test_what_rules_publish_by_the_clock_is_heard_in_order_of_time():
