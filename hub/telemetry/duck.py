@@ -38,6 +38,9 @@ WAL_LIMIT = "64MB"
 JOURNALED_LIMIT = 50_000
 """Samples in the journal before it is brought in at once, whether anybody reads or not: they are in memory too."""
 
+FOLD_LIMIT = 200_000
+"""Samples folded into the rollups at a time: they are in memory while they are."""
+
 
 class DuckStore:
     """DuckDB behind `TelemetryStore`. One thread appends; any thread may read."""
@@ -153,9 +156,11 @@ class DuckStore:
             if upto == rolled:
                 return 0
             self.flush()
-            with self._writing() as cursor:
-                fold(cursor, rolled=rolled, upto=upto)
-            self._rolled = upto
+            while self._rolled < upto:
+                step = min(self._rolled + FOLD_LIMIT, upto)
+                with self._writing() as cursor:
+                    fold(cursor, rolled=self._rolled, upto=step)
+                self._rolled = step
             return upto - rolled
 
     def prune(self, metric: str, before: Instant) -> int:

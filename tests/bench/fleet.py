@@ -69,6 +69,6 @@ def store(hub: HubProcess, fleet: Fleet, pace: Pace, ledger: Path | None = None)
     outcome = load.run()
     connected_s = time.monotonic() - began - outcome.seconds
     while (samples := hub.metric("hub_samples_stored_total") - before) < outcome.samples:
-        assert time.monotonic() - began < 120, f"{samples} of {outcome.samples} samples stored"
+        assert time.monotonic() - began < 300, f"{samples} of {outcome.samples} samples stored"
         time.sleep(0.02)
     return Stored(outcome, samples, time.monotonic() - began - connected_s)
