@@ -35,6 +35,7 @@ from hub.telemetry import Change, Stored, TelemetryStore
 from rules.decision import Decision
 from rules.engine import Engine
 from rules.subject import Subject
+from rules.view import OFFLINE
 
 if TYPE_CHECKING:
     from hub.bridge import Bridge
@@ -259,6 +260,7 @@ class Pipeline:
 
     def _take(self, messages: Sequence[Inbound]) -> None:
         intake = self._decoder.decode(messages)
+        self._note_gone(intake)
         if arrivals := self._arrivals.take_fresh():
             self._insist(lambda: self._ledger.record_arrivals(arrivals))
         fresh = self._insist(lambda: self._telemetry.append(intake.changes)) if intake.changes else []
@@ -270,6 +272,13 @@ class Pipeline:
         self.observer.recorded(recorded)
         self._bridge.ack([message for message in messages if message.qos])
         self._tell(intake, events, touched, stored=len(fresh))
+
+    def _note_gone(self, intake: Intake) -> None:
+        """That a device says it is gone is an event, once: rules know nothing of it from then on."""
+        for entry, online, at in intake.statuses:
+            if not online and self._registry.twins[entry.id].online is not False:
+                intake.changes.append(Event(entry.id, f"{OFFLINE}-{at}", OFFLINE, at, {}))
+                intake.events = True
 
     def _apply(self, samples: Sequence[Sample], events: Sequence[Event], intake: Intake) -> set[str]:
         """Bring the twins up to date; whose changed."""

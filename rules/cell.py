@@ -37,7 +37,7 @@ _UNCHANGED = {Outcome.FIRED: Outcome.FIRING, Outcome.CLEARED: Outcome.FALSE}
 class Passing:
     """Of one metric: the values that change nothing, and the last that came."""
 
-    __slots__ = ("at", "counts", "gap", "high", "low", "passed", "plain", "rising", "seen", "value", "values")
+    __slots__ = ("at", "counts", "gap", "high", "low", "passed", "plain", "rising", "seen", "source", "value", "values")
 
     def __init__(self, *, counts: bool, rising: bool) -> None:
         self.rising = rising
@@ -48,11 +48,12 @@ class Passing:
         self.at: list[Instant] = []
         self.values: list[float] = []
         self.value = 0.0
+        self.source = ""
         self.passed = 0
 
-    def let_pass(self, at: Instant, value: float) -> None:
+    def let_pass(self, at: Instant, value: float, source: str) -> None:
         """A value that changes nothing came."""
-        self.seen, self.value = at, value
+        self.seen, self.value, self.source = at, value, source
         self.passed += 1
         if self.rising:
             self.low = value
@@ -109,7 +110,7 @@ class Cell:
     def let_pass(self, sample: Any) -> None:
         """A sample that changes nothing came."""
         self.passed = True
-        self.calm[sample.metric].let_pass(sample.observed_at, sample.value)
+        self.calm[sample.metric].let_pass(sample.observed_at, sample.value, sample.source)
 
     def settle(self) -> None:
         """Have it told what passed."""
@@ -175,7 +176,7 @@ def _refresh(signal: Signal, slots: list[Any], calm: Passing, zone: str) -> None
     (reading,) = slots[signal.slot]
     if isinstance(signal, Level):
         if calm.seen > reading.at:
-            slots[signal.slot] = (reading._replace(at=calm.seen, value=calm.value),)
+            slots[signal.slot] = (reading._replace(at=calm.seen, value=calm.value, device=calm.source),)
     else:
         slots[signal.slot] = ((reading[0], calm.value, reading[2]),)
 

@@ -127,7 +127,7 @@ class Engine:
                 and at - calm.seen <= calm.gap
             ):
                 cell.clock = at
-                calm.let_pass(at, value)  # type: ignore[arg-type]
+                calm.let_pass(at, value, sample.source)  # type: ignore[arg-type]
                 if len(calm.values) >= PASSED_LIMIT:
                     cell.keep(running.program)
             else:

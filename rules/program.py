@@ -18,7 +18,7 @@ from rules.moments import Change, Countdown, Crossing, Happening, Omission, Succ
 from rules.signal import Signal
 from rules.signals import Absence, Clockwork, Level, Trait, Whereabouts
 from rules.subject import Subject, fact
-from rules.view import View, at_least, every, negation, some, timer_of
+from rules.view import OFFLINE, View, at_least, every, negation, some, timer_of
 from rules.where import Where
 from rules.windows import Amount, Days
 
@@ -309,6 +309,7 @@ class _Compiler:
                 percentile=written.percentile,
                 range_=(metric.low, metric.high),
             )
+        self.events.add(OFFLINE)
         return Level(
             self._slot(),
             metric=written.metric,

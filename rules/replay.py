@@ -170,6 +170,7 @@ class _Runner:
             if len(rows):
                 last = row + int(rows[-1])
                 calm.seen, calm.value = int(past.at[last]), float(past.value[last])
+                calm.source = past.origins[past.source[last]].source
                 if calm.counts:
                     calm.at += past.at[row + rows].tolist()
                     calm.values += past.value[row + rows].tolist()

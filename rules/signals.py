@@ -11,17 +11,18 @@ from devices.sample import Instant, Value
 from rules import calendar
 from rules.bounds import Band, Test
 from rules.signal import Signal
-from rules.view import Clause, TraitSet, Truth, View, every, some
+from rules.view import OFFLINE, Clause, TraitSet, Truth, View, every, some
 from rules.where import Where
 
 
 class Reading(NamedTuple):
-    """The newest value of a source; of a person, all their devices count as one source."""
+    """The newest value of a source; of a person, all their devices count as one source. `device` is who said it."""
 
     source: str
     at: Instant
     value: Value
     truth: Truth
+    device: str
 
 
 class Level(Signal):
@@ -58,10 +59,16 @@ class Level(Signal):
                 view.pauses[self.slot] = sample.observed_at - before.at
             truth = self._judge(sample.value, before.truth if before else None, view)
             others = tuple(each for each in readings if each.source != source)
-            view.slots[self.slot] = (*others, Reading(source, sample.observed_at, sample.value, truth))
+            reading = Reading(source, sample.observed_at, sample.value, truth, sample.source)
+            view.slots[self.slot] = (*others, reading)
+        elif (gone := view.event_of(OFFLINE, None)) is not None:
+            view.slots[self.slot] = tuple(
+                each._replace(truth=None) if each.device == gone.source else each for each in readings
+            )
         elif self._dated and readings:
             view.slots[self.slot] = tuple(
-                each._replace(truth=self._judge(each.value, each.truth, view)) for each in readings
+                each if each.truth is None else each._replace(truth=self._judge(each.value, each.truth, view))
+                for each in readings
             )
 
     def stands(self, view: View) -> Truth:

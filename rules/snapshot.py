@@ -21,7 +21,7 @@ from rules.subject import Origin, Subject
 from rules.surroundings import Around
 from rules.view import TraitSet
 
-FORMAT = 3
+FORMAT = 4
 """Rises when states of before can no longer be read."""
 
 _KINDS: dict[str, type[Sample | Event | TraitSet]] = {"sample": Sample, "event": Event, "trait": TraitSet}

@@ -17,6 +17,8 @@ Truth: TypeAlias = bool | None
 """True, false, or unknown. Unknown never fires, and not unknown is unknown."""
 
 
+OFFLINE = "device.offline"
+"""The event that a device cannot be reached any more: what it said last is unknown until it says something again."""
 START, STOP = "start", "stop"
 
 

@@ -66,9 +66,10 @@ class Watch:
     def settle(self) -> None:
         """Tell the cells what passed."""
         if self.passed:
+            source = self.around.origin.source
             for cell, calm in self.alike:
                 cell.clock = calm.seen = self.at
-                calm.value = self.value
+                calm.value, calm.source = self.value, source
                 calm.passed += self.passed
             self.passed = 0
 

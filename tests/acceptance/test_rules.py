@@ -387,6 +387,32 @@ def test_a_notice_reaches_everybody_of_the_home_and_nobody_else(api, hub) -> Non
     assert api.get("/v1/people/me/notices").status_code == 404
 
 
+def test_of_a_device_that_says_it_is_gone_nothing_is_known_any_more(api, hub) -> None:
+    add_home(api, "gone-home")
+    put(
+        api,
+        "stays-open",
+        written(
+            "stays-open",
+            "when: {metric: door, of: fridge, equals: open, for: 2s}\nthen: {notify: {text: Close it}}",
+            scope="device",
+        ),
+    )
+    fridges = [add_device(api, f"gone-{n}", "gone-home", model="food-styler") for n in range(2)]
+    now = int(time.time() * 1000)
+    with TestDevice(fridges[0]) as gone, TestDevice(fridges[1]) as here:
+        for device in (gone, here):
+            device.say(readings("door", [(now, "open")]))
+        gone.say("offline", Channel.STATUS)
+        eventually(lambda: fired(api, "stays-open", "gone-1") == [(now + 2 * SECOND, "notice")])
+        assert fired(api, "stays-open", "gone-0") == []
+        outcomes = {each["outcome"] for each in traces(api, "stays-open", "gone-0")["outcomes"]}
+        assert "unknown" in outcomes
+        later = int(time.time() * 1000)
+        gone.say(readings("door", [(later, "open"), (later + 2 * SECOND, "open")]))
+        eventually(lambda: fired(api, "stays-open", "gone-0"))
+
+
 def test_a_timer_fires_though_nothing_else_comes(api, hub) -> None:
     add_home(api, "timer-home")
     body = "when: {metric: door, of: fridge, equals: open, for: 2s}\nthen: {notify: {text: Close it}}"

@@ -16,6 +16,7 @@ from rules.replay import history, replay
 from rules.step import Heard, Situation, beginning, pass_time, step
 from rules.subject import Origin, Subject
 from rules.surroundings import Around
+from rules.view import OFFLINE
 
 MODELS = {
     each.id: each
@@ -136,7 +137,9 @@ LATE = [*LONG, -1_000, -1_000, -7_000]
 def streams(draw, steps=LONG, *, distinct=False):
     """What happens, mostly a second apart, some of it at once, after a gap, or from another watch."""
     at, changes = START, []
-    kinds = st.sampled_from(["rate", "rate", "rate", "spo2", "steps", "sleep", "unwell", "worn", "removed", "workout"])
+    kinds = st.sampled_from(
+        ["rate", "rate", "rate", "spo2", "steps", "sleep", "unwell", "worn", "removed", "workout", "gone"]
+    )
     runs = st.tuples(kinds, st.sampled_from(RATES), st.integers(1, 8), st.sampled_from(steps), st.sampled_from(WATCHES))
     for kind, value, length, pause, source in draw(st.lists(runs, max_size=14)):
         at += pause
@@ -160,6 +163,8 @@ def change_of(kind, value, source, at, number):
             return Sample(source, "sleep_stage", at, "deep" if value > 150 else "light" if value > 145 else "rem")
         case "unwell":
             return Sample(source, "heart_rate", at, "unwell")
+        case "gone":
+            return Event(source, f"e{number}", OFFLINE, at, {})
         case "workout":
             return Event(source, f"e{number}", "workout.ended", at, {"distance_m": value * 7} if value > 60 else {})
         case _:

@@ -15,7 +15,7 @@ from rules import snapshot
 from rules.engine import DEPTH_LIMIT, Engine
 from rules.language import CLEAR
 from rules.step import Outcome
-from rules.view import TraitSet
+from rules.view import OFFLINE, TraitSet
 from tests.property.stage import (
     AROUND,
     LADDERS,
@@ -40,9 +40,21 @@ from tests.property.stage import (
     told,
 )
 
-NEVER_IN_THE_STORY = {"moment timer", "rises", "day max", "first_at", "equals", "moment falls", "sum", "min", "where", "during"}
+NEVER_IN_THE_STORY = {
+    "moment timer",
+    "rises",
+    "day max",
+    "first_at",
+    "equals",
+    "moment falls",
+    "sum",
+    "min",
+    "where",
+    "during",
+}
 MANY = settings(max_examples=60)
 PLENTY = settings(max_examples=40)
+HOUR_MS = 3_600 * SECOND
 
 
 # Live, replay and dry-run are one.
@@ -578,3 +590,37 @@ def test_rules_that_listen_to_the_same_decide_as_each_would_alone(chosen, change
         expected, states = _alone(id_, program, changes, ticks)
         assert told([each for each in decisions if each.rule == id_]) == told(expected)
         assert engine.states(id_) == states
+
+
+# Devices that cannot be reached.
+
+
+def _offline(seconds, source="watch1"):
+    return Event(source, f"gone-{seconds}", OFFLINE, START + seconds * SECOND, {})
+
+
+def _beats(begin, end, rate, source="watch1"):
+    return [Sample(source, "heart_rate", START + n * SECOND, rate) for n in range(begin, end)]
+
+
+def test_a_device_that_cannot_be_reached_is_unknown_and_starts_no_timer_over():
+    program = rule("{metric: heart_rate, above: 150, for: 10s}")
+    changes = [*_beats(0, 5, 180.0), _offline(5), *_beats(20, 40, 180.0)]
+    engine = begun(program)
+    assert feed(engine, changes[:6]) + tick(engine, START + 19 * SECOND) == []
+    decisions = feed(engine, changes[6:])
+    assert [(each.observed_at - START) // SECOND for each in decisions] == [
+        25
+    ]  # five seconds before it went, five after
+    assert told(decisions) == told(replayed(program, changes, until=end_of(changes)))
+    negated = begun(rule("{not: {metric: heart_rate, above: 150}, for: 10s}"))
+    assert feed(negated, [*_beats(0, 3, 180.0), _offline(3)]) + tick(negated, START + HOUR_MS) == []
+
+
+def test_that_another_device_is_gone_changes_nothing():
+    program = rule("{metric: heart_rate, above: 150, for: 10s}")
+    plain = fold(program, _beats(0, 20, 180.0))
+    engine = begun(program)
+    decisions = feed(engine, [*_beats(0, 5, 180.0), _offline(5, "watch2"), *_beats(5, 20, 180.0)])
+    assert told(decisions) == told(plain)
+    assert len(plain) == 1
