@@ -14,6 +14,7 @@ from rules.engine import MADE_BY_RULE
 from rules.program import Program
 from rules.replay import History
 from rules.subject import Origin, Subject
+from rules.view import OFFLINE
 
 EVENTS_LIMIT = 1_000_000
 
@@ -67,9 +68,10 @@ class Histories:
 
     def _events(self, program: Program, subject: Subject, *, since: Instant, until: Instant) -> list[Event]:
         """Events are about whom they say they are about, whichever device they come from."""
-        spans = [Span(device) for device in list(self._registry.entries)]
-        found = self._telemetry.events(spans, Window(since, until, limit=EVENTS_LIMIT))
         kind = program.rule.scope.each
+        own = program.events <= {OFFLINE}
+        spans = self._spans(kind, subject.id) if own else [Span(device) for device in list(self._registry.entries)]
+        found = self._telemetry.events(spans, Window(since, until, limit=EVENTS_LIMIT))
         return [
             event
             for event in reversed(found)

@@ -120,7 +120,6 @@ class Replays:
         ):
             job.samples += replayed.samples
             decisions += replayed.decisions
-            job.done += 1
             if len(decisions) > DECISIONS_LIMIT:
                 job.status = "too_many"
                 return

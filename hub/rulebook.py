@@ -6,6 +6,7 @@ is putting an old one on. What the pipeline must know reaches it as a wish, in t
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -22,12 +23,13 @@ from hub.pipeline import Pipeline
 from hub.registry import Registry
 from hub.store.rules import SHIPPED, NewVersion, RuleStore
 from hub.store.tables import RuleRow, RuleVersionRow, TuningRow
+from hub.workers import Found, replay_all
 from rules import language
 from rules.cell import Bucket, Running
 from rules.engine import Engine
 from rules.language import Rule, Written
 from rules.program import Program, compile_rule
-from rules.replay import Replayed, replay
+from rules.replay import replay
 from rules.step import Outcome, Situation, explain
 from rules.subject import Subject
 from rules.view import Clause
@@ -204,14 +206,23 @@ class Rulebook:
         until: Instant,
         scopes: Sequence[str] | None = None,
         going_on: Callable[[int, int], bool] = lambda _done, _all: True,
-    ) -> Iterator[Replayed]:
-        """What a rule would have decided, scope by scope; `going_on(done, all)` is asked before each and may say no."""
+    ) -> Iterator[Found]:
+        """What a rule would have decided, scope by scope, on all cores; `going_on(done, all)` is asked after each."""
         subjects = [each for each in self._histories.scopes(program) if scopes is None or each.id in scopes]
-        for done, subject in enumerate(subjects):
-            if not going_on(done, len(subjects)):
+        found = replay_all(
+            program.rule,
+            subjects,
+            lambda subject: self._histories.of(program, subject, since=since, until=until),
+            since=since,
+            until=min(until, _now()),
+        )
+        with contextlib.closing(found):
+            if not going_on(0, len(subjects)):
                 return
-            past = self._histories.of(program, subject, since=since, until=until)
-            yield replay(program, subject, past, since=since, until=min(until, _now()))
+            for done, each in enumerate(found, start=1):
+                yield each
+                if not going_on(done, len(subjects)):
+                    return
 
     def _put(self, program: Program, *, shadow: bool) -> None:
         """Put a program on, knowing what it would know had it been on."""

@@ -236,7 +236,7 @@ def _meet(past: Past, written: Written, asked: Asked, models: dict[str, Model]) 
     with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as bar:
         task = bar.add_task(written.file, total=len(subjects))
         found = replay_all(
-            written.text,
+            written.rule,
             subjects,
             lambda subject: past.histories.of(program, subject, since=asked.since, until=asked.until),
             until=min(asked.until, time.time_ns() // 1_000_000),

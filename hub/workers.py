@@ -5,23 +5,33 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
+import pickle
 import signal
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from functools import cache
 from typing import NamedTuple
 
 from devices.sample import Instant
 from hub.catalogue import load_models
-from rules import language
 from rules.decision import Decision
+from rules.language import Rule
 from rules.program import Program, compile_rule
 from rules.replay import History, replay
 from rules.subject import Subject
 
+NICENESS = 10
 WORTH_IT = 4
 """Fewer scopes than this are done before a second process has started."""
+
+
+class _Asked(NamedTuple):
+    """The rule, pickled, and the span."""
+
+    rule: bytes
+    since: Instant | None
+    until: Instant
 
 
 class Found(NamedTuple):
@@ -33,38 +43,39 @@ class Found(NamedTuple):
 
 
 def replay_all(
-    text: str,
+    rule: Rule,
     subjects: Sequence[Subject],
     past_of: Callable[[Subject], History],
     *,
+    since: Instant | None = None,
     until: Instant,
     cores: int | None = None,
-) -> Iterator[Found]:
-    """What a rule, as text, would have decided, scope by scope and in their order; `past_of` is called in this process."""
+) -> Generator[Found, None, None]:
+    """What a rule would have decided, scope by scope and in their order; `past_of` is called in this process."""
+    asked = _Asked(pickle.dumps(rule), since, until)
     cores = min(cores or os.cpu_count() or 1, len(subjects))
     if cores < 2 or len(subjects) < WORTH_IT:
         for subject in subjects:
-            yield replay_one(text, subject, past_of(subject), until)
+            yield replay_one(asked, subject, past_of(subject))
         return
-    pool = ProcessPoolExecutor(cores, mp_context=multiprocessing.get_context("spawn"))
+    pool = ProcessPoolExecutor(cores, mp_context=multiprocessing.get_context("spawn"), initializer=_give_way)
     try:
-        yield from _spread(pool, text, subjects, past_of, until, ahead=2 * cores)
+        yield from _spread(pool, asked, subjects, past_of, ahead=2 * cores)
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def replay_one(text: str, subject: Subject, past: History, until: Instant) -> Found:
+def replay_one(asked: _Asked, subject: Subject, past: History) -> Found:
     """One scope."""
-    replayed = replay(_program(text), subject, past, until=until)
+    replayed = replay(_program(asked.rule), subject, past, since=asked.since, until=asked.until)
     return Found(replayed.scope, replayed.decisions, replayed.samples)
 
 
 def _spread(
     pool: ProcessPoolExecutor,
-    text: str,
+    asked: _Asked,
     subjects: Sequence[Subject],
     past_of: Callable[[Subject], History],
-    until: Instant,
     *,
     ahead: int,
 ) -> Iterator[Found]:
@@ -75,7 +86,7 @@ def _spread(
             yield waiting.popleft().result()
         past = past_of(subject)
         with _uninterrupted():
-            waiting.append(pool.submit(replay_one, text, subject, past, until))
+            waiting.append(pool.submit(replay_one, asked, subject, past))
     while waiting:
         yield waiting.popleft().result()
 
@@ -90,6 +101,11 @@ def _uninterrupted() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
+def _give_way() -> None:
+    """What happens now goes before what may have happened."""
+    os.nice(NICENESS)
+
+
 @cache
-def _program(text: str) -> Program:
-    return compile_rule(language.read(text, file="rule.yaml").rule, load_models())
+def _program(rule: bytes) -> Program:
+    return compile_rule(pickle.loads(rule), load_models())

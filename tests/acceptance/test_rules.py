@@ -231,6 +231,24 @@ def test_a_replay_finds_what_fired_and_what_another_version_would_have_done(api,
     assert api.get("/v1/rules/replays/none").status_code == 404
 
 
+def test_a_replay_of_many_on_all_cores_finds_for_each_what_fired(api, hub) -> None:
+    put(api, "spread", beat("spread", 100))
+    names = [f"spread-{number}" for number in range(5)]
+    for number, name in enumerate(names):
+        with wearer(api, name) as watch:
+            tell(hub, watch, [each for step in range(number) for each in episode(START + step * 10_000, 120)])
+    live = {name: eventually(partial(_all_decided, api, name, 2 * number)) for number, name in enumerate(names)}
+    job = replayed(api, "spread", scopes=names)
+    assert (job["status"], job["done"], job["total"]) == ("done", 5, 5)
+    found = {name: [each["id"] for each in job["decisions"] if each["scope"] == name] for name in names}
+    assert found == {name: [id_ for id_, _, _ in decisions] for name, (_, decisions) in live.items()}
+
+
+def _all_decided(api, name: str, count: int) -> Any:
+    decisions = decided(api, "spread", name)
+    return len(decisions) == count and (name, decisions)
+
+
 def test_a_replay_can_be_cancelled(api, hub) -> None:
     put(api, "long", beat("long", 200))
     values = [(START + step * SECOND, 90 + step % 2 * 60) for step in range(3_000)]
