@@ -38,6 +38,8 @@ MAX_PAYLOAD = 4 * 1024 * 1024
 MAX_IN_FLIGHT = 4096
 """Unacknowledged messages of one subscription: the hub's flow control. All of a session's may not pass 65,535."""
 REDELIVER_AFTER = "3s"
+WAIT_FOR_READER = "60s"
+"""How long what was sent may wait to be read: a hub that has all it can hold stops reading for a while, and is not cut off."""
 START_TIMEOUT = 15.0
 STOP_TIMEOUT = 5.0
 BACKOFF_FIRST, BACKOFF_LIMIT = 0.05, 5.0
@@ -179,6 +181,7 @@ server_name: experience-hub
 listen: "127.0.0.1:{self.control_port}"
 max_payload: {MAX_PAYLOAD}
 max_pending: 256MB
+write_deadline: "{WAIT_FOR_READER}"
 jetstream {{ store_dir: "{store}", limits {{ default_max_consumers: 200000 }} }}
 mqtt {{ listen: "{_bracketed(self.host)}:{self.port}", ack_wait: "{REDELIVER_AFTER}", max_ack_pending: {MAX_IN_FLIGHT} }}
 system_account: SYS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import resource
@@ -200,6 +201,29 @@ def test_a_broker_that_is_killed_is_started_again_and_devices_come_back(hub: Hub
         eventually(lambda: hub.metric("hub_broker_restarts") >= 1)
         device.client.publish(device.topic(Channel.TELEMETRY), b'{"heart_rate": 61}', qos=1)
         eventually(lambda: [value for _, value in series(api, "survivor", "heart_rate")] == [60, 61], within=30)
+
+
+def test_a_hub_that_reads_nothing_for_a_while_is_not_cut_off(tmp_path: Path) -> None:
+    """The broker has more for it than fits on the way, and waits longer than its own patience would be."""
+    messages, readings = 2_000, 250
+    with running(tmp_path) as hub:
+        with hub.api() as api:
+            add_home(api)
+            watch = add_device(api, "watch")
+        with TestDevice(watch) as device:
+            os.kill(hub.pid, signal.SIGSTOP)
+            try:
+                stopped, at = time.monotonic(), int(time.time() * 1000) - messages * readings
+                for number in range(messages):
+                    first = at + number * readings
+                    said = [{"ts": first + n, "values": {"heart_rate": 60 + n % 9}} for n in range(readings)]
+                    sent = device.client.publish(device.topic(Channel.TELEMETRY), json.dumps(said).encode(), qos=1)
+                sent.wait_for_publish(30)
+                time.sleep(max(0.0, 13 - (time.monotonic() - stopped)))
+            finally:
+                os.kill(hub.pid, signal.SIGCONT)
+            eventually(lambda: hub.metric("hub_samples_stored_total") == messages * readings, within=60)
+        assert "bridge_disconnected" not in hub.log()
 
 
 def test_a_full_disk_loses_nothing_and_memory_stays_bounded(tmp_path: Path) -> None:
