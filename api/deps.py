@@ -94,9 +94,11 @@ def home_of(person: str, hub: Hub) -> str | None:
 
 
 def zone_of(person: str, hub: Hub) -> str:
-    """The time zone of a person's home; UTC for somebody without one."""
-    home = home_of(person, hub)
-    return hub.accounts.home(home).timezone if home else "UTC"
+    """The time zone a person is in. Raises `NotFound`."""
+    subject = hub.registry.subjects.get(person)
+    if subject is None:
+        raise NotFound(f"there is no person {person}")
+    return subject.zone
 
 
 def now() -> int:

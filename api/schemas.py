@@ -6,7 +6,7 @@ from datetime import date
 from typing import Annotated, Any, Generic, Literal, TypeVar
 from zoneinfo import available_timezones
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from api.instants import Moment
 from devices.topics import ID_PATTERN
@@ -35,19 +35,27 @@ class TokenOut(BaseModel):
     expires_in: int
 
 
+def _existing_zone(zone: str) -> str:
+    if zone not in available_timezones():
+        raise ValueError("not a time zone of the IANA database, like Asia/Seoul")
+    return zone
+
+
+Zone = Annotated[str, AfterValidator(_existing_zone), Field(examples=["Asia/Seoul"])]
+Region = Annotated[
+    str, Field(pattern=r"^[A-Z]{2}(-[A-Z0-9]{1,3})?$", description="ISO 3166, like KR-11", examples=["KR-11"])
+]
+Sex = Literal["female", "male", "other"]
+BirthYear = Annotated[int, Field(ge=1900, le=2100)]
+Height = Annotated[float, Field(ge=30, le=280)]
+
+
 class HomeIn(_In):
     """A home to create."""
 
     id: Id
     name: Name | None = None
-    timezone: str = "UTC"
-
-    @field_validator("timezone")
-    @classmethod
-    def _exists(cls, zone: str) -> str:
-        if zone not in available_timezones():
-            raise ValueError("not a time zone of the IANA database, like Asia/Seoul")
-        return zone
+    timezone: Zone = "UTC"
 
 
 class HomeOut(BaseModel):
@@ -66,9 +74,35 @@ class PersonIn(_In):
     password: Annotated[str, Field(min_length=8, max_length=256)]
     home: Id | None = None
     name: Name | None = None
-    birth_year: Annotated[int, Field(ge=1900, le=2100)] | None = None
-    sex: Literal["female", "male", "other"] | None = None
-    height_cm: Annotated[float, Field(ge=30, le=280)] | None = None
+    birth_year: BirthYear | None = None
+    sex: Sex | None = None
+    height_cm: Height | None = None
+    region: Region | None = None
+    timezone: Zone | None = Field(default=None, description="where they are; that of their home if left out")
+
+
+class PersonPatch(_In):
+    """What changes in a person's profile; what is left out stays."""
+
+    name: Name = ""
+    birth_year: BirthYear | None = None
+    sex: Sex | None = None
+    height_cm: Height | None = None
+    region: Region | None = None
+
+
+class StayIn(_In):
+    """A time zone somebody is in, from `since` on: from now on if left out."""
+
+    timezone: Zone
+    since: Moment | None = None
+
+
+class StayOut(BaseModel):
+    """A time zone and since when; null: always."""
+
+    timezone: str
+    since: str | None
 
 
 class PersonOut(BaseModel):
@@ -81,6 +115,7 @@ class PersonOut(BaseModel):
     birth_year: int | None
     sex: str | None
     height_cm: float | None
+    region: str | None
 
 
 class DeviceIn(_In):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from hub.outbox import Outbox
 from hub.pipeline import Pipeline
 from hub.registry import Registry
 from hub.store.accounts import Accounts, NewPerson
+from hub.store.consents import Consents
 from hub.store.fleet import Fleet
 from hub.store.ledger import Ledger
 from hub.store.tables import CommandRow, Device, Home, Ownership, Person
@@ -43,11 +44,14 @@ class Desk:
     accounts: Accounts
     fleet: Fleet
     ledger: Ledger
+    consents: Consents
     telemetry: TelemetryStore
     pipeline: Pipeline
     outbox: Outbox
     gatekeeper: Gatekeeper | None
     on_moved: Callable[[CommandRow], None]
+    on_amended: Callable[[str], None]
+    on_decided: Callable[[str, str, bool], None]
 
     def add_home(self, home_id: str, *, name: str, timezone: str) -> Home:
         """Raises `Conflict`."""
@@ -58,8 +62,28 @@ class Desk:
     def add_person(self, new: NewPerson) -> Person:
         """Raises `NotFound` or `Conflict`."""
         person = self.accounts.add_person(new, now=_now())
-        self.pipeline.wish(lambda: self.registry.put_person(person))
+        self.pipeline.wish(lambda: self._make_person_known(person, new.timezone))
         return person
+
+    def amend_person(self, person: str, changed: Mapping[str, Any]) -> Person:
+        """Change a profile. Raises `NotFound`."""
+        amended = self.accounts.amend(person, changed)
+        self.pipeline.ask(lambda: self.registry.put_person(amended))
+        self.on_amended(person)
+        return amended
+
+    def stay(self, person: str, *, timezone: str, since: Instant | None) -> None:
+        """A person is in a time zone, from now on unless said otherwise. Raises `NotFound`."""
+        self.accounts.stay(person, timezone=timezone, since=_now() if since is None else since)
+        newest = self.accounts.stays(person)[-1].timezone
+        self.pipeline.ask(lambda: self.registry.put_stay(person, newest))
+        self.on_amended(person)
+
+    def decide(self, person: str, purpose: str, *, granted: bool, by: str) -> None:
+        """A person allows a purpose or takes it back: on record, and in force when this returns. Raises `NotFound`."""
+        if self.consents.decide(person, purpose, granted=granted, by=by, now=_now()):
+            self.pipeline.ask(lambda: self.registry.grant(person, purpose, granted=granted))
+            self.on_decided(person, purpose, granted)
 
     def register(self, new: NewDevice) -> tuple[Device, str]:
         """Register a device; it, and its token. Raises `NotFound` or `Conflict`."""
@@ -107,6 +131,11 @@ class Desk:
         if (row.type, row.args) != (type_, args):
             raise Conflict(f"there is another command {command_id}")
         return row
+
+    def _make_person_known(self, person: Person, timezone: str | None) -> None:
+        if timezone is not None:
+            self.registry.put_stay(person.id, timezone)
+        self.registry.put_person(person)
 
     def _make_known(self, device: Device, ownership: Ownership | None) -> None:
         self.registry.put_device(device, ownership)

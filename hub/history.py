@@ -48,14 +48,12 @@ class Histories:
         return _joined(scan, events, metrics, self._registry)
 
     def _spans(self, kind: str, scope: str) -> list[Span]:
-        owned = [
-            Span(each.device_id, each.since, FAR_FUTURE if each.until is None else each.until)
-            for each in self._fleet.ownerships()
-            if kind == "person" and each.person_id == scope
-        ]
         match kind:
             case "person":
-                return owned
+                owned = self._fleet.ownerships(scope)
+                return [
+                    Span(each.device_id, each.since, FAR_FUTURE if each.until is None else each.until) for each in owned
+                ]
             case "device":
                 return [Span(scope)]
             case "home":

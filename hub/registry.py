@@ -40,7 +40,9 @@ class Registry:
         self.twins: dict[str, Twin] = {}
         self.subjects: dict[str, Subject] = {}
         self.homes: dict[str, Subject] = {}
+        self.granted: dict[str, frozenset[str]] = {}
         self._home_of: dict[str, str] = {}
+        self._stays: dict[str, str] = {}
         self._tuned: dict[str, dict[str, float]] = {}
         self._around: dict[str, Around] = {}
         self.on_known: Callable[[str, Subject], None] = lambda *_: None
@@ -55,7 +57,7 @@ class Registry:
     def put_person(self, person: Person) -> None:
         """Know a person, or know them anew."""
         home = self.homes.get(person.home_id or "")
-        zone = home.zone if home is not None else UTC
+        zone = self._stays.get(person.id) or (home.zone if home is not None else UTC)
         self.subjects[person.id] = Subject(person.id, person.birth_year, zone, tuned=self._tuned.get(person.id, {}))
         if home is not None:
             self._home_of[person.id] = home.id
@@ -73,6 +75,18 @@ class Registry:
         permits_all = permitted == model.metrics.keys()
         self.entries[device.id] = Entry(device.id, device.home_id, model, owner, permitted, permits_all)
         self.twins.setdefault(device.id, Twin(device.id))
+        self._around.clear()
+
+    def grant(self, person: str, purpose: str, *, granted: bool) -> None:
+        """Know that a person allowed a purpose, or took it back."""
+        before = self.granted.get(person, frozenset())
+        self.granted[person] = before | {purpose} if granted else before - {purpose}
+
+    def put_stay(self, person: str, zone: str) -> None:
+        """Know in which time zone a person is now."""
+        self._stays[person] = zone
+        if (subject := self.subjects.get(person)) is not None:
+            self.subjects[person] = msgspec.structs.replace(subject, zone=zone)
         self._around.clear()
 
     def tune(self, rows: Iterable[TuningRow]) -> None:

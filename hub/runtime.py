@@ -21,6 +21,8 @@ from hub.broker import BRIDGE_USER, EmbeddedBroker
 from hub.catalogue import load_models, load_packs
 from hub.deliveries import Deliveries
 from hub.desk import Desk
+from hub.features.keeper import Keeper
+from hub.features.store import FeatureStore
 from hub.feed import Feed
 from hub.gatekeeper import Gatekeeper
 from hub.history import Histories
@@ -38,6 +40,7 @@ from hub.secret_files import kept, private_directory
 from hub.settings import Settings
 from hub.snapshots import Snapshots
 from hub.store.accounts import Accounts
+from hub.store.consents import Consents
 from hub.store.deliveries import DeliveryStore
 from hub.store.engine import open_engine
 from hub.store.fleet import Fleet
@@ -51,6 +54,7 @@ from rules.engine import Engine
 
 log = structlog.get_logger()
 
+FEATURES_EVERY = 5.0
 ROLL_EVERY, SNAPSHOT_EVERY, TRIM_EVERY, TELL_TWINS_EVERY, FLUSH_EVERY = 6.0, 10.0, 3600.0, 0.2, 0.5
 PASS_TIME_EVERY = 0.25
 
@@ -64,6 +68,20 @@ class Busy(StartFailed):
 
 
 @dataclass(frozen=True, slots=True)
+class Stores:
+    """Everything that is kept, and what is known by heart of it."""
+
+    registry: Registry
+    database: Database
+    accounts: Accounts
+    consents: Consents
+    fleet: Fleet
+    ledger: Ledger
+    telemetry: TelemetryStore
+    keeper: Keeper
+
+
+@dataclass(frozen=True, slots=True)
 class Hub:
     """The parts that the API answers from."""
 
@@ -72,6 +90,8 @@ class Hub:
     accounts: Accounts
     fleet: Fleet
     ledger: Ledger
+    consents: Consents
+    keeper: Keeper
     gate: Gate
     desk: Desk
     rulebook: Rulebook
@@ -103,17 +123,13 @@ def open_hub(settings: Settings) -> Iterator[Hub]:
     with contextlib.ExitStack() as stack:
         data_dir = private_directory(settings.data_dir)
         stack.enter_context(_locked(data_dir / "lock"))
-        models = load_models()
-        registry, metrics, feed, inbox = Registry(models), Metrics(), Feed(), Inbox()
+        stores = _open_stores(settings, stack)
+        registry, ledger, telemetry, keeper = stores.registry, stores.ledger, stores.telemetry, stores.keeper
+        metrics, feed, inbox = Metrics(), Feed(), Inbox()
         engine = Engine()
         engine.on_loop = lambda decision: log.warning("rule_loop_cut", rule=decision.rule)
-        database = open_engine(settings.database)
-        stack.callback(database.dispose)
-        accounts, fleet, ledger = Accounts(database), Fleet(database), Ledger(database)
-        telemetry = _open_telemetry(settings, registry)
-        stack.callback(telemetry.close)
-        accounts.ensure_operator(_operator_password(settings))
-        _learn(registry, accounts, fleet, telemetry)
+        stores.accounts.ensure_operator(_operator_password(settings))
+        _learn(stores)
 
         pipeline = Pipeline(
             inbox=inbox,
@@ -123,8 +139,9 @@ def open_hub(settings: Settings) -> Iterator[Hub]:
             snapshots=Snapshots(data_dir / "rules.snapshot", engine),
             metrics=metrics,
         )
-        rulebook = Rulebook(RuleStore(database), engine, pipeline, registry, Histories(registry, fleet, telemetry))
-        rulebook.open(load_packs(models, tested=False))
+        histories = Histories(registry, stores.fleet, telemetry)
+        rulebook = Rulebook(RuleStore(stores.database), engine, pipeline, registry, histories)
+        rulebook.open(load_packs(registry.models, tested=False))
         if caught_up := pipeline.catch_up():
             log.info("rules_caught_up", changes=caught_up)
         rulebook.rebuild(pipeline.begun_anew)
@@ -132,7 +149,7 @@ def open_hub(settings: Settings) -> Iterator[Hub]:
         registry.on_known = pipeline.begin
         narrator = Narrator(feed, registry, metrics)
         presence = Presence(registry, pipeline, narrator, embedded=settings.embedded_broker)
-        refusals = Refusals(fleet)
+        refusals = Refusals(stores.fleet)
 
         broker = _start_broker(settings, refusals, stack)
         bridge = Bridge(_address(settings, broker), client_id=kept(data_dir / "client-id", _client_id), inbox=inbox)
@@ -151,11 +168,12 @@ def open_hub(settings: Settings) -> Iterator[Hub]:
         stack.callback(bridge.pause)
         outbox.start()
         stack.callback(outbox.stop)
-        gatekeeper = _start_gatekeeper(broker, fleet, refusals, presence, stack)
-        delivery_store = _start_deliveries(database, stack)
+        gatekeeper = _start_gatekeeper(broker, stores.fleet, refusals, presence, stack)
+        delivery_store = _start_deliveries(stores.database, stack)
         upkeep = Upkeep(
             [
                 Chore("roll", ROLL_EVERY, telemetry.roll),
+                Chore("features", FEATURES_EVERY, keeper.refresh),
                 Chore("pass_time", PASS_TIME_EVERY, pipeline.let_time_pass),
                 Chore("snapshot", SNAPSHOT_EVERY, pipeline.take_snapshot),
                 Chore("keep_snapshot", FLUSH_EVERY, pipeline.keep_snapshot),
@@ -168,25 +186,37 @@ def open_hub(settings: Settings) -> Iterator[Hub]:
         upkeep.start()
         stack.callback(upkeep.stop)
 
-        moved = narrator.command_moved
-        desk = Desk(registry, accounts, fleet, ledger, telemetry, pipeline, outbox, gatekeeper, moved)
-        gate = Gate(registry=registry, fleet=fleet, ledger=ledger, telemetry=telemetry)
         yield Hub(
-            settings,
-            registry,
-            accounts,
-            fleet,
-            ledger,
-            gate,
-            desk,
-            rulebook,
-            Replays(rulebook),
-            delivery_store,
-            feed,
-            metrics,
-            pipeline,
-            bridge,
-            broker,
+            settings=settings,
+            registry=registry,
+            accounts=stores.accounts,
+            fleet=stores.fleet,
+            ledger=ledger,
+            consents=stores.consents,
+            keeper=keeper,
+            gate=Gate(registry=registry, fleet=stores.fleet, ledger=ledger, telemetry=telemetry, keeper=keeper),
+            desk=Desk(
+                registry=registry,
+                accounts=stores.accounts,
+                fleet=stores.fleet,
+                ledger=ledger,
+                consents=stores.consents,
+                telemetry=telemetry,
+                pipeline=pipeline,
+                outbox=outbox,
+                gatekeeper=gatekeeper,
+                on_moved=narrator.command_moved,
+                on_amended=keeper.refind,
+                on_decided=lambda *_: None,
+            ),
+            rulebook=rulebook,
+            replays=Replays(rulebook),
+            deliveries=delivery_store,
+            feed=feed,
+            metrics=metrics,
+            pipeline=pipeline,
+            bridge=bridge,
+            broker=broker,
         )
 
 
@@ -196,6 +226,7 @@ class Past:
 
     registry: Registry
     histories: Histories
+    keeper: Keeper
 
 
 @contextlib.contextmanager
@@ -205,15 +236,10 @@ def open_past(settings: Settings) -> Iterator[Past]:
         if not settings.data_dir.is_dir():
             raise StartFailed(f"there is nothing stored in {settings.data_dir}: no hub has run there")
         stack.enter_context(_locked(settings.data_dir / "lock"))
-        registry = Registry(load_models())
-        database = open_engine(settings.database)
-        stack.callback(database.dispose)
-        accounts, fleet = Accounts(database), Fleet(database)
-        telemetry = _open_telemetry(settings, registry)
-        stack.callback(telemetry.close)
-        _learn(registry, accounts, fleet, telemetry)
-        registry.tune(RuleStore(database).tunings())
-        yield Past(registry, Histories(registry, fleet, telemetry))
+        stores = _open_stores(settings, stack)
+        _learn(stores)
+        stores.registry.tune(RuleStore(stores.database).tunings())
+        yield Past(stores.registry, Histories(stores.registry, stores.fleet, stores.telemetry), stores.keeper)
 
 
 def operator_password_file(settings: Settings) -> Path:
@@ -259,16 +285,42 @@ def _open_telemetry(settings: Settings, registry: Registry) -> TelemetryStore:
     return DuckStore(settings.telemetry_path, list(kinds.values()))
 
 
-def _learn(registry: Registry, accounts: Accounts, fleet: Fleet, telemetry: TelemetryStore) -> None:
+def _open_stores(settings: Settings, stack: contextlib.ExitStack) -> Stores:
+    registry = Registry(load_models())
+    database = open_engine(settings.database)
+    stack.callback(database.dispose)
+    telemetry = _open_telemetry(settings, registry)
+    stack.callback(telemetry.close)
+    features = FeatureStore(settings.data_dir / "features.duckdb")
+    stack.callback(features.close)
+    accounts, fleet = Accounts(database), Fleet(database)
+    return Stores(
+        registry,
+        database,
+        accounts,
+        Consents(database),
+        fleet,
+        Ledger(database),
+        telemetry,
+        Keeper(registry, accounts, fleet, telemetry, features),
+    )
+
+
+def _learn(stores: Stores) -> None:
     """Fill the registry, and the twins with what was last reported."""
+    registry, accounts, fleet = stores.registry, stores.accounts, stores.fleet
     for home in accounts.homes():
         registry.put_home(home)
+    for stay in accounts.stays():
+        registry.put_stay(stay.person_id, stay.timezone)
     for person in accounts.people():
         registry.put_person(person)
+    for consent in stores.consents.standing():
+        registry.grant(consent.person, consent.purpose, granted=consent.granted)
     owners = {ownership.device_id: ownership for ownership in fleet.ownerships() if ownership.until is None}
     for device in fleet.devices():
         registry.put_device(device, owners.get(device.id))
-    for sample in telemetry.latest():
+    for sample in stores.telemetry.latest():
         if (twin := registry.twins.get(sample.source)) is not None:
             twin.reported[sample.metric] = sample
     for row in fleet.desired():

@@ -10,16 +10,20 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import NamedTuple
 
 from devices.errors import NotFound
 from devices.model import Metric
 from devices.sample import Event, Instant
+from hub.features.keeper import Keeper
 from hub.registry import Registry
 from hub.store.fleet import Fleet
 from hub.store.ledger import Ledger
 from hub.store.tables import UsageRow
 from hub.telemetry import AGGS, FAR_FUTURE, Agg, Day, Point, Span, TelemetryStore, Window
 from rules.consent import permit
+from rules.daily import Columns
+from rules.features import FEATURES
 
 __all__ = ["AGGS", "Agg", "Day", "Denied", "Gate", "Point", "Reader", "View", "Window"]
 
@@ -41,11 +45,21 @@ class Denied:
     reason: str
 
 
+class Kept(NamedTuple):
+    """Whose features may be seen, of which categories."""
+
+    keeper: Keeper
+    person: str
+    categories: frozenset[str]
+
+
 class View:
     """What may be seen of some sources."""
 
-    def __init__(self, telemetry: TelemetryStore, spans: Sequence[Span], metrics: dict[str, Metric]) -> None:
-        self._telemetry, self._spans, self.metrics = telemetry, spans, metrics
+    def __init__(
+        self, telemetry: TelemetryStore, spans: Sequence[Span], metrics: dict[str, Metric], kept: Kept | None
+    ) -> None:
+        self._telemetry, self._spans, self.metrics, self._kept = telemetry, spans, metrics, kept
 
     def raw(self, metric: str, window: Window) -> list[Point]:
         """Every sample, oldest first."""
@@ -59,6 +73,18 @@ class View:
         """Daily rollups, by day and source."""
         return self._telemetry.days(self._spans, metric, first, last)
 
+    def features(self, first: date, last: date) -> Columns:
+        """Daily features of a person, a value for each day, NaN where there is none; none at all of a device."""
+        if self._kept is None:
+            return {}
+        found = self._kept.keeper.days(self._kept.person, first, last)
+        return {name: found[name] for name in found if FEATURES[name].category in self._kept.categories}
+
+    def first_day(self) -> date | None:
+        """The first day of which there are features."""
+        bounds = self._kept.keeper.bounds(self._kept.person) if self._kept else None
+        return bounds[0] if bounds else None
+
     def events(self, window: Window) -> list[Event]:
         """Events, newest first."""
         return self._telemetry.events(self._spans, window)
@@ -67,8 +93,11 @@ class View:
 class Gate:
     """Opens views. What is not known, or not allowed for the purpose, is not shown."""
 
-    def __init__(self, *, registry: Registry, fleet: Fleet, ledger: Ledger, telemetry: TelemetryStore) -> None:
+    def __init__(
+        self, *, registry: Registry, fleet: Fleet, ledger: Ledger, telemetry: TelemetryStore, keeper: Keeper
+    ) -> None:
         self._registry, self._fleet, self._ledger, self._telemetry = registry, fleet, ledger, telemetry
+        self._keeper = keeper
 
     def person(self, person: str, reader: Reader) -> View | Denied:
         """All devices of a person, each for as long as it was theirs."""
@@ -76,10 +105,9 @@ class Gate:
             raise NotFound(f"there is no person {person}")
         spans = [
             Span(each.device_id, each.since, FAR_FUTURE if each.until is None else each.until)
-            for each in self._fleet.ownerships()
-            if each.person_id == person
+            for each in self._fleet.ownerships(person)
         ]
-        return self._open(spans, reader, subject=person)
+        return self._open(spans, reader, subject=person, featured=True)
 
     def device(self, device: str, reader: Reader) -> View | Denied:
         """One device. Raises `NotFound`."""
@@ -88,8 +116,11 @@ class Gate:
             raise NotFound(f"there is no device {device}")
         return self._open([Span(device)], reader, subject=entry.owner)
 
-    def _open(self, spans: Sequence[Span], reader: Reader, *, subject: str | None) -> View | Denied:
-        categories = permit(reader.purpose, registered=True)
+    def _open(
+        self, spans: Sequence[Span], reader: Reader, *, subject: str | None, featured: bool = False
+    ) -> View | Denied:
+        granted = self._registry.granted.get(subject or "", frozenset())
+        categories = permit(reader.purpose, registered=True, granted=granted)
         entries = [self._registry.entries[span.source] for span in spans if span.source in self._registry.entries]
         metrics = {
             name: metric
@@ -101,7 +132,8 @@ class Gate:
             return Denied(f"nobody allowed the purpose {reader.purpose!r}")
         if subject is not None and subject != reader.person:
             self._record(reader, subject, sorted({metric.spec.category for metric in metrics.values()}))
-        return View(self._telemetry, spans, metrics)
+        kept = Kept(self._keeper, subject, categories) if featured and subject is not None else None
+        return View(self._telemetry, spans, metrics, kept)
 
     def _record(self, reader: Reader, subject: str, categories: Sequence[str]) -> None:
         usage = UsageRow(

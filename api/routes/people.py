@@ -10,13 +10,13 @@ from fastapi import APIRouter, Depends, Query
 
 from api import progress
 from api.deps import CallerDep, HubDep, OperatorDep, PersonDep, ReaderDep, zone_of
-from api.instants import Moment, to_rfc3339
+from api.instants import Moment, to_instant, to_rfc3339
 from api.paging import before_of, cursor_of
-from api.schemas import DecisionOut, Page, PersonIn, PersonOut, ProgressOut, Series
+from api.schemas import DecisionOut, Page, PersonIn, PersonOut, PersonPatch, ProgressOut, Series, StayIn, StayOut
 from api.series import SeriesQuery, answer, opened
 from devices import topics
 from hub.store.accounts import NewPerson
-from hub.store.tables import DecisionRow, Person
+from hub.store.tables import DecisionRow, Person, Stay
 
 router = APIRouter(prefix="/v1/people", tags=["people"])
 
@@ -33,6 +33,8 @@ def create_person(person: PersonIn, hub: HubDep, _operator: OperatorDep) -> Pers
         birth_year=person.birth_year,
         sex=person.sex,
         height_cm=person.height_cm,
+        region=person.region,
+        timezone=person.timezone,
     )
     return _out(hub.desk.add_person(new), username=person.username)
 
@@ -41,6 +43,25 @@ def create_person(person: PersonIn, hub: HubDep, _operator: OperatorDep) -> Pers
 def person(person_id: PersonDep, hub: HubDep, _caller: CallerDep) -> PersonOut:
     """What the hub knows of a person's profile."""
     return _out(hub.accounts.person(person_id))
+
+
+@router.patch("/{person_id}")
+def amend_person(person_id: PersonDep, changed: PersonPatch, hub: HubDep) -> PersonOut:
+    """Change what the hub knows of a person's profile."""
+    return _out(hub.desk.amend_person(person_id, changed.model_dump(exclude_unset=True)))
+
+
+@router.get("/{person_id}/timezone")
+def stays(person_id: PersonDep, hub: HubDep) -> Page[StayOut]:
+    """Where a person was and is, as far as their days are concerned; before the first, the time zone of their home counts."""
+    return Page(items=[_stay(stay) for stay in hub.accounts.stays(person_id)])
+
+
+@router.put("/{person_id}/timezone")
+def stay(person_id: PersonDep, where: StayIn, hub: HubDep) -> Page[StayOut]:
+    """Say in which time zone a person is, from when on: after a flight, or before one."""
+    hub.desk.stay(person_id, timezone=where.timezone, since=to_instant(where.since) if where.since else None)
+    return stays(person_id, hub)
 
 
 @router.get("/{person_id}/telemetry/{metric}")
@@ -97,7 +118,12 @@ def _out(row: Person, *, username: str | None = None) -> PersonOut:
         birth_year=row.birth_year,
         sex=row.sex,
         height_cm=row.height_cm,
+        region=row.region,
     )
+
+
+def _stay(row: Stay) -> StayOut:
+    return StayOut(timezone=row.timezone, since=to_rfc3339(row.since) if row.since else None)
 
 
 def _decision(row: DecisionRow) -> DecisionOut:

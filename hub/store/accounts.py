@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
@@ -14,7 +16,7 @@ from sqlmodel import Session, col, select
 from devices.access import token_hash
 from devices.errors import Conflict, NotFound
 from devices.sample import HOUR, Instant
-from hub.store.tables import Home, Login, Person, Token
+from hub.store.tables import Home, Login, Person, Stay, Token
 
 OPERATOR = "operator"
 PERSON = "person"
@@ -46,6 +48,8 @@ class NewPerson:
     birth_year: int | None = None
     sex: str | None = None
     height_cm: float | None = None
+    region: str | None = None
+    timezone: str | None = None
 
 
 class Accounts:
@@ -92,6 +96,7 @@ class Accounts:
             birth_year=new.birth_year,
             sex=new.sex,
             height_cm=new.height_cm,
+            region=new.region,
             created_at=now,
         )
         password_hash = _passwords.hash(new.password)
@@ -101,6 +106,8 @@ class Accounts:
                 session.add(person)
                 session.flush()
                 session.add(login)
+                if new.timezone is not None:
+                    session.add(Stay(person_id=new.id, since=0, timezone=new.timezone))
         except IntegrityError as error:
             raise Conflict(f"there is a person {new.id} or a user name {new.username} already") from error
         return person
@@ -111,6 +118,26 @@ class Accounts:
             if (person := session.get(Person, person_id)) is None:
                 raise NotFound(f"there is no person {person_id}")
             return person
+
+    def amend(self, person_id: str, changed: Mapping[str, Any]) -> Person:
+        """Change fields of a profile. Raises `NotFound`."""
+        with Session(self._engine, expire_on_commit=False) as session, session.begin():
+            if (person := session.get(Person, person_id)) is None:
+                raise NotFound(f"there is no person {person_id}")
+            person.sqlmodel_update(dict(changed))
+            return person
+
+    def stay(self, person_id: str, *, timezone: str, since: Instant) -> None:
+        """A person is in a time zone from an instant on. Raises `NotFound`."""
+        self.person(person_id)
+        with Session(self._engine) as session, session.begin():
+            session.merge(Stay(person_id=person_id, since=since, timezone=timezone))
+
+    def stays(self, person_id: str | None = None) -> list[Stay]:
+        """Where somebody was, or everybody, in order of time."""
+        every = select(Stay).order_by(col(Stay.person_id), col(Stay.since))
+        with Session(self._engine) as session:
+            return list(session.exec(every if person_id is None else every.where(Stay.person_id == person_id)))
 
     def people(self) -> list[Person]:
         """Everybody, by id."""

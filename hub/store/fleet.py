@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, func
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
@@ -69,10 +69,19 @@ class Fleet:
         with Session(self._engine) as session:
             return list(session.exec(select(Device).order_by(Device.id)))
 
-    def ownerships(self) -> list[Ownership]:
-        """Who owned what and when, in order."""
+    def ownerships(self, person: str | None = None) -> list[Ownership]:
+        """Who owned what and when, in order: one person, or everybody."""
+        asked = select(Ownership).order_by(col(Ownership.since), col(Ownership.id))
         with Session(self._engine) as session:
-            return list(session.exec(select(Ownership).order_by(col(Ownership.since), col(Ownership.id))))
+            return list(session.exec(asked if person is None else asked.where(Ownership.person_id == person)))
+
+    def trusted(self, person: str) -> list[Ownership]:
+        """What a person owned and when, the device acquired last first."""
+        asked = select(Ownership).join(Device, col(Device.id) == col(Ownership.device_id))
+        asked = asked.where(Ownership.person_id == person)
+        newest = func.coalesce(Device.acquired_on, "").desc()
+        with Session(self._engine) as session:
+            return list(session.exec(asked.order_by(newest, col(Device.created_at).desc(), col(Device.id))))
 
     def credential(self, device_id: str) -> Credential | None:
         """What a device must know to sign in; `None` if there is no such device."""

@@ -34,7 +34,29 @@ class Person(SQLModel, table=True):
     birth_year: int | None = None
     sex: str | None = None
     height_cm: float | None = None
+    region: str | None = None
     created_at: int = _instant()
+
+
+class Stay(SQLModel, table=True):
+    """In which time zone somebody is, from `since` until their next stay."""
+
+    person_id: str = Field(primary_key=True, foreign_key="person.id", max_length=63)
+    since: int = _instant(primary_key=True)
+    timezone: str
+
+
+class ConsentRow(SQLModel, table=True):
+    """That a person allowed a purpose, or took it back; never changed, the newest counts. `by` is who said it for them."""
+
+    __tablename__ = "consent"
+
+    id: int | None = Field(default=None, primary_key=True)
+    person_id: str = Field(foreign_key="person.id", index=True, max_length=63)
+    purpose: str
+    granted: bool
+    at: int = _instant()
+    by: str
 
 
 class Login(SQLModel, table=True):

@@ -86,6 +86,14 @@ class Day:
     increase: float
 
 
+class Stale(NamedTuple):
+    """A UTC day (number since 1970) of a source of which something came in, and the place of the newest of it."""
+
+    source: str
+    day: int
+    seq: int
+
+
 @dataclass(frozen=True, slots=True)
 class MetricKind:
     """What the rollups must know of a metric: whether its counter starts again from zero each day."""
@@ -133,6 +141,12 @@ class TelemetryStore(Protocol):
 
     def roll(self) -> int:
         """Bring the rollups up to the newest change; how many changes that took in."""
+
+    def stale(self) -> list[Stale]:
+        """Days of which something came in since they were settled; brings the rollups up to date first."""
+
+    def settle(self, days: Sequence[Stale]) -> None:
+        """The daily features have these; what came in meanwhile stays stale."""
 
     def prune(self, metric: str, before: Instant) -> int:
         """Remove samples of a metric observed before an instant; how many. Rollups stay."""

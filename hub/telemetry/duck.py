@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from devices.errors import StoreUnavailable
 from devices.sample import Event, Instant, Sample
-from hub.telemetry import Agg, Change, Day, MetricKind, Point, Scan, Span, Stored, Window, sql
+from hub.telemetry import Agg, Change, Day, MetricKind, Point, Scan, Span, Stale, Stored, Window, sql
 from hub.telemetry.columns import Columns, columns_of, decode, encode, joined, scanned
 from hub.telemetry.journal import Journal
 from hub.telemetry.marks import Advance, Marks
@@ -163,6 +163,21 @@ class DuckStore:
                 self._rolled = step
             return upto - rolled
 
+    def stale(self) -> list[Stale]:
+        self.roll()
+        with self._reading() as cursor:
+            rows = cursor.execute(sql.STALE).fetchall()
+        return [Stale(self._names.sources[source], day, seq) for source, day, seq in rows]
+
+    def settle(self, days: Sequence[Stale]) -> None:
+        settled: Columns = {
+            "source": np.array([self._names.source_numbers[each.source] for each in days], np.int32),
+            "day": np.array([each.day for each in days], np.int32),
+            "seq": np.array([each.seq for each in days], np.int64),
+        }
+        with self._rolling, self._writing() as cursor:
+            run(cursor, sql.SETTLE, settled)
+
     def prune(self, metric: str, before: Instant) -> int:
         self.roll()
         asked = [self._names.metric_numbers.get(metric, -1), before, self._rolled]
@@ -177,6 +192,7 @@ class DuckStore:
             gone += count(cursor.execute("delete from events where source = ?", [number]))
             cursor.execute("delete from latest where source = ?", [number])
             cursor.execute("delete from daily where source = ?", [number])
+            cursor.execute("delete from stale where source = ?", [number])
         self._marks.forget(number)
         return gone
 
@@ -202,7 +218,11 @@ class DuckStore:
             }
             self._connection = duckdb.connect(str(self._path), config=config)
             self._connection.execute("set autoinstall_known_extensions = false; set TimeZone = 'UTC'")
+            knew = self._connection.execute(sql.HAS_STALE).fetchall()[0][0]
             self._connection.execute(sql.SCHEMA)
+            if not knew:
+                rolled = self._connection.execute("select rolled from progress").fetchall()[0][0]
+                self._connection.execute(sql.MARK_ALL_STALE, {"rolled": 0, "upto": rolled})
             self._writer = self._connection.cursor()
             self._load()
             self._broken = False

@@ -6,6 +6,8 @@ sources   small numbers for device ids, and the time zone whose days count
 metrics   small numbers for metric names
 latest    newest sample of every source and metric     } folded from `samples` up to `rolled`,
 daily     rollup of every source, metric and day       } so a crash only means folding again
+stale     days of which something came in that the daily features do not have yet: source, UTC day (number since 1970),
+          and the place of the newest such change
 progress  how far the fold has come
 """
 
@@ -22,6 +24,7 @@ create table if not exists latest(
 create table if not exists daily(
   source integer, metric smallint, day date, n bigint, total double, low double, high double,
   first_at bigint, first double, last_at bigint, last double, increase double, primary key (source, metric, day));
+create table if not exists stale(source integer, day integer, seq bigint, primary key (source, day));
 create table if not exists progress(rolled bigint);
 insert into progress select 0 where not exists (from progress);
 """
@@ -145,6 +148,23 @@ on conflict do update set
   state = case when excluded.observed_at > observed_at then excluded.state else state end,
   day = case when excluded.observed_at > observed_at then excluded.day else day end,
   observed_at = greatest(observed_at, excluded.observed_at)
+"""
+
+_CHANGED = """
+insert into stale
+select source, observed_at // 86400000 as day, max(seq)
+from (select source, observed_at, seq from {samples} union all
+      select source, observed_at, seq from events where seq > $rolled and seq <= $upto)
+group by source, day
+on conflict do update set seq = greatest(seq, excluded.seq)
+"""
+MARK_STALE = _CHANGED.format(samples="tail")
+MARK_ALL_STALE = _CHANGED.format(samples="(from samples where seq > $rolled and seq <= $upto)")
+HAS_STALE = "select count(*) from duckdb_tables() where table_name = 'stale'"
+STALE = "select source, day, seq from stale order by source, day"
+SETTLE = """
+delete from stale using incoming
+where stale.source = incoming.source and stale.day = incoming.day and stale.seq <= incoming.seq
 """
 
 LATEST = "select source, metric, observed_at, value, state from latest"

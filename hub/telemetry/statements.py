@@ -63,6 +63,7 @@ def fold(cursor: duckdb.DuckDBPyConnection, *, rolled: int, upto: int) -> None:
         since, until = _midnight(first - timedelta(days=2)), _midnight(last + timedelta(days=3))
         cursor.execute(sql.REPAIR_INCREASE, {"since": since, "until": until, "upto": upto})
     cursor.execute(sql.MERGE_LATEST)
+    cursor.execute(sql.MARK_STALE, {"rolled": rolled, "upto": upto})
     cursor.execute("update progress set rolled = ?", [upto])
 
 
