@@ -135,14 +135,14 @@ class _Days:
         grown, seen = np.zeros(self._count), np.zeros(self._count, np.bool_)
         covered = held(np.zeros(0, np.int64), np.zeros(0), 0)
         for strand in self._observed.strands.get(metric, ()):
-            before = np.append(strand.at[:1], strand.at[:-1])
+            before = np.maximum(np.append(strand.at[:1] - SILENCE, strand.at[:-1]), strand.at - SILENCE)
             place = self._place(strand.at, self._dates)
             grew = self._growth(strand, metric in self._observed.resets_daily)
             apart = strand.at - before
-            share = 1 - overlap(before, strand.at, covered) / np.maximum(apart, 1)
+            share = 1 - overlap(before, strand.at, covered) / apart
             grown += self._sums(place, grew * share)
             seen |= np.bincount(place, minlength=self._count + 1)[: self._count] > 0
-            near = (apart > 0) & (apart <= COUNTER_COVERS)
+            near = apart <= COUNTER_COVERS
             covered = beside(covered, Stretches(before[near], strand.at[near], strand.value[near]))
         return np.where(seen, grown, np.nan)
 

@@ -42,10 +42,18 @@ class Keeper:
     """Any thread; finds one person's features at a time."""
 
     def __init__(
-        self, registry: Registry, accounts: Accounts, fleet: Fleet, telemetry: TelemetryStore, store: FeatureStore
+        self,
+        registry: Registry,
+        accounts: Accounts,
+        fleet: Fleet,
+        telemetry: TelemetryStore,
+        store: FeatureStore,
+        *,
+        today: Callable[[], date] = lambda: datetime.now(UTC).date(),
     ) -> None:
+        """`today` is the date in UTC."""
         self._registry, self._accounts, self._fleet = registry, accounts, fleet
-        self._telemetry, self.store = telemetry, store
+        self._telemetry, self.store, self._today = telemetry, store, today
         self._keeping = threading.Lock()
         self._last_found: dict[str, float] = {}
         self.on_kept: Callable[[str, date, date], None] = lambda *_: None
@@ -105,7 +113,7 @@ class Keeper:
     def _by_person(self, stale: Sequence[Stale], wanted: str | None) -> dict[str | None, list[Stale]]:
         """Stale days by the person whose device it is; those that go on only if asked for, or found long enough ago."""
         owners = {entry.id: entry.owner for entry in list(self._registry.entries.values())}
-        today = datetime.now(UTC).date().toordinal() - EPOCH
+        today = self._today().toordinal() - EPOCH
         grouped: dict[str | None, list[Stale]] = defaultdict(list)
         for each in stale:
             owner = owners.get(each.source)
@@ -117,7 +125,7 @@ class Keeper:
 
     def _find_stale(self, person: str, days: Sequence[Stale]) -> None:
         self._last_found[person] = time.monotonic() + GO_ON_EVERY_S
-        oldest = datetime.now(UTC).date().toordinal() - KEPT_RAW_DAYS
+        oldest = self._today().toordinal() - KEPT_RAW_DAYS
         low, high = BEARS_ON
         wanted = {each.day + EPOCH + near for each in days for near in range(low, high + 1)}
         for first, last in _runs(sorted(day for day in wanted if day >= oldest)):
@@ -126,7 +134,7 @@ class Keeper:
     def _rebuild(self, person: str) -> int:
         """Everything of which there still is raw data."""
         spans = self._spans(person)
-        today = datetime.now(UTC).date()
+        today = self._today()
         first = today - timedelta(days=KEPT_RAW_DAYS)
         known = [day.day for metric in LISTENED for day in self._telemetry.days(spans, metric, first, today)]
         if not known:

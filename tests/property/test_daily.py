@@ -32,6 +32,8 @@ def pasts(draw):
             every = int(chance.choice([1, 5, 20, 400])) * MINUTE
             at = np.sort(chance.choice(np.arange(start, until, every), size=int(0.6 * (until - start) / every)))
             at = np.unique(at + chance.integers(0, MINUTE, len(at)))
+            silent = start + int(chance.integers(0, until - start))
+            at = at[(at < silent) | (at > silent + int(chance.integers(0, 6 * DAY)))]
             value = np.round(chance.uniform(1, RANGES[metric], len(at)), 1)
             if metric in ("steps", "distance", "energy"):
                 value = np.cumsum(chance.uniform(0, 30, len(at))) % RANGES[metric]
@@ -61,7 +63,7 @@ def _in(at, since, until):
 
 
 @given(pasts())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_a_day_found_alone_from_what_bears_on_it_is_the_day_found_among_all(past):
     observed, stays, count = past
     last = FIRST + timedelta(days=count - 1)
@@ -80,7 +82,9 @@ def test_a_second_watch_that_says_the_same_changes_nothing(past):
     observed, stays, count = past
     last = FIRST + timedelta(days=count - 1)
     one = Observed({m: s[:1] for m, s in observed.strands.items()}, observed.workouts[:1], observed.resets_daily)
-    two = Observed({m: s[:1] * 2 for m, s in observed.strands.items()}, observed.workouts[:1] * 2, observed.resets_daily)
+    two = Observed(
+        {m: s[:1] * 2 for m, s in observed.strands.items()}, observed.workouts[:1] * 2, observed.resets_daily
+    )
     close = {"steps", "distance", "energy"}  # over an hour's silence nobody can tell whether both counted the same
     for name, column in _of(one, stays, FIRST, last).items():
         if name in close:
@@ -108,7 +112,9 @@ def _minutes(start, count, value):
 
 def test_a_day_by_hand():
     start = begins(FIRST, SEOUL)
-    heart = np.concatenate([np.full(6 * 60, 55.0), np.full(600, 80.0), np.full(30, 150.0), np.full(2, 100.0), np.full(448, 70.0)])
+    heart = np.concatenate(
+        [np.full(6 * 60, 55.0), np.full(600, 80.0), np.full(30, 150.0), np.full(2, 100.0), np.full(448, 70.0)]
+    )
     sleep = Strand(np.array([start - HOUR, start + 6 * HOUR]), np.array([1.0, 0.0]))
     steps = _minutes(start, 1440, np.arange(1440) * 7)
     ended = start + (6 * 60 + 600 + 30) * MINUTE
@@ -160,7 +166,10 @@ def test_a_flight_to_the_east_makes_a_short_day_and_one_back_a_long_one():
 
 def test_two_watches_worn_one_after_the_other_and_both_at_once():
     start = begins(FIRST, SEOUL)
-    new, old = _minutes(start + 8 * HOUR, 240, np.arange(240) * 10), _minutes(start + 10 * HOUR, 240, np.arange(240) * 10)
+    new, old = (
+        _minutes(start + 8 * HOUR, 240, np.arange(240) * 10),
+        _minutes(start + 10 * HOUR, 240, np.arange(240) * 10),
+    )
     observed = Observed({"steps": [new, old]}, [], frozenset({"steps"}))
     (steps,) = _of(observed, [Stay(0, SEOUL)], FIRST, FIRST)["steps"]
     assert steps == 239 * 10 + 119 * 10 + 10 * 1  # 8:00 to 11:59 of the new one, and the old one from there on
