@@ -41,6 +41,7 @@ from hub.store.accounts import Accounts
 from hub.store.deliveries import DeliveryStore
 from hub.store.engine import open_engine
 from hub.store.fleet import Fleet
+from hub.store.goals import GoalStore
 from hub.store.ledger import Ledger
 from hub.store.rules import RuleStore
 from hub.telemetry import MetricKind, TelemetryStore
@@ -77,6 +78,7 @@ class Hub:
     rulebook: Rulebook
     replays: Replays
     deliveries: DeliveryStore
+    goals: GoalStore
     feed: Feed
     metrics: Metrics
     pipeline: Pipeline
@@ -182,6 +184,7 @@ def open_hub(settings: Settings) -> Iterator[Hub]:
             rulebook,
             Replays(rulebook),
             delivery_store,
+            GoalStore(database),
             feed,
             metrics,
             pipeline,
