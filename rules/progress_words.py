@@ -13,7 +13,6 @@ from rules.periods import TooFew
 from rules.progress import Progress
 from rules.records import Record
 from rules.trend import Trend
-from rules.turns import Turn
 
 NEW_DAYS, ENOUGH_DAYS = 14, 42
 """For so many days a record is news, where there were so many days of data for it to stand out from."""
@@ -32,9 +31,8 @@ _UNITS = {"{step}": Said(" steps", "걸음"), "min": Said(" min", "분"), "/min"
 
 def sentence(came: Progress, *, titles: Mapping[str, str], unit: str) -> dict[str, str]:
     """Trend, months, the newest turn, a new record, the goal, as far as there is anything to say. `unit` is a UCUM code."""
-    said = [each for each in (_trend(came, unit), _months(came, unit), _turn(came, unit), _record(came, unit)) if each]
-    if not said:
-        said = [_too_little(came)]
+    parts = [_trend(came, unit), _months(came, unit), _turn(came, unit), _record(came, unit)]
+    said = [part for part in parts if part is not None] or [_too_little(came)]
     if came.standing is not None:
         said.append(_goal(came.standing, unit))
     return _titled(said, titles)
@@ -56,7 +54,7 @@ def _titled(said: list[Said], titles: Mapping[str, str]) -> dict[str, str]:
 
 
 def _trend(came: Progress, unit: str) -> Said | None:
-    if isinstance(came.trend, TooFew):
+    if isinstance(came.trend, TooFew) or (_has_turned(came) and not came.trend.is_sure):
         return None
     match came.trend.verdict(came.better):
         case "steady":
@@ -85,10 +83,10 @@ def _moving(moves: Trend, unit: str, side: Said) -> Said:
 
 
 def _months(came: Progress, unit: str) -> Said | None:
-    """A difference that the trend does not bear out is told as what it is."""
+    """A difference that neither a trend nor a turn bears out is told as what it is."""
     if not isinstance(came.change, Change):
         return None
-    if isinstance(came.trend, TooFew) or came.trend.is_sure or _is_same(came.change):
+    if isinstance(came.trend, TooFew) or came.trend.is_sure or _has_turned(came) or _is_same(came.change):
         return _changed(came.change, unit)
     first, last = came.change.first, came.change.last
     (en, ko), before = _amount(last.value, unit), _figure(first.value)
@@ -116,10 +114,14 @@ def _changed(change: Change, unit: str) -> Said:
     )
 
 
+def _has_turned(came: Progress) -> bool:
+    return not isinstance(came.turns, TooFew) and bool(came.turns)
+
+
 def _turn(came: Progress, unit: str) -> Said | None:
     if isinstance(came.turns, TooFew) or not came.turns:
         return None
-    turn: Turn = came.turns[-1]
+    turn = came.turns[-1]
     (en, ko), before = _amount(turn.after, unit), _figure(turn.before)
     return Said(
         f"a turn around {_day_en(turn.day, came)}: {before} a day before, {en} since.",

@@ -29,6 +29,7 @@ NEGLIGIBLE = 0.25
 """What a month may move and still count as steady, as a part of how far days usually lie from the line."""
 ENOUGH_PAIRS = 10
 STICKIEST = 0.9
+"""How alike neighbours are taken to be at most; beyond it there is no telling."""
 MAD_TO_DEVIATION = 1.4826
 """Median absolute deviation to standard deviation, of the normal distribution."""
 
@@ -74,11 +75,11 @@ def trend(days: Sequence[DayValue]) -> Trend | TooFew:
 
     The interval that comes with it takes days for independent. One day resembles the next, so it is widened by
     sqrt((1 + r) / (1 - r)), r being the correlation of what two neighbours leave beside the line (the effective number of
-    samples of Bayley and Hammersley 1946). Above 400 days of data, weeks stand for their days, and so they do where days are coarse.
+    samples of Bayley and Hammersley 1946). Above 400 days of data, weeks stand for their days, and so they do where days are
+    coarse; then 56 days are needed in place of 14.
     """
-    coarse = _is_coarse(days)
-    needed = ENOUGH_COARSE_DAYS if coarse and len(days) >= ENOUGH_DAYS else ENOUGH_DAYS
-    if len(days) < needed:
+    coarse = len(days) >= ENOUGH_DAYS and _is_coarse(days)
+    if len(days) < (needed := ENOUGH_COARSE_DAYS if coarse else ENOUGH_DAYS):
         return TooFew(needed, len(days))
     import numpy as np
     from scipy.stats import theilslopes
@@ -98,6 +99,7 @@ def trend(days: Sequence[DayValue]) -> Trend | TooFew:
 
 
 def _is_coarse(days: Sequence[DayValue]) -> bool:
+    """Whether many days are equal, but not all of them."""
     counts = Counter(value for _, value in days).values()
     return len(counts) > 1 and sum(count * count for count in counts) > COARSE * len(days) ** 2
 

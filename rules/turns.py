@@ -8,14 +8,13 @@ from datetime import date
 from itertools import pairwise
 from math import log, sqrt
 from statistics import fmean
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple
 
 from rules.periods import DayValue, TooFew
+from rules.trend import MAD_TO_DEVIATION
 
 if TYPE_CHECKING:
-    from numpy import ndarray
-
-    Numbers: TypeAlias = "ndarray[Any, Any]"
+    from rules.trend import Numbers
 
 ENOUGH_DAYS = 28
 SHORTEST = 7
@@ -27,7 +26,6 @@ EXTRAORDINARY = 3
 SMALLEST = 0.5
 """How far the level must move, as a part of the noise."""
 ENOUGH_WEEKS = 8
-MAD_TO_DEVIATION = 1.4826
 
 
 class Turn(NamedTuple):
@@ -67,7 +65,6 @@ class _Fit:
     values: Numbers
     sums: Numbers
     """Running sums of 1, t, y, tt, ty, yy, in rows."""
-    noise: float
 
     @classmethod
     def of(cls, at: Numbers, values: Numbers, noise: float) -> _Fit:
@@ -75,7 +72,7 @@ class _Fit:
 
         t, y = (at - at.mean()) / (at[-1] - at[0]), (values - values.mean()) / noise
         columns = np.stack([np.ones_like(t), t, y, t * t, t * y, y * y])
-        return cls(t, y, np.concatenate([np.zeros((6, 1)), columns.cumsum(axis=1)], axis=1), noise)
+        return cls(t, y, np.concatenate([np.zeros((6, 1)), columns.cumsum(axis=1)], axis=1))
 
     def best(self) -> list[int]:
         """The places where a new level begins."""

@@ -475,6 +475,13 @@ def test_a_difference_of_months_without_a_trend_is_not_made_much_of():
     assert "평소의 오르내림" in said["ko"]
 
 
+def test_where_a_level_was_left_and_regained_the_turn_is_told_in_place_of_a_trend():
+    said = _said([5_000 + each + (3_000 if 50 <= n < 100 else 0) for n, each in enumerate(_noise(150, size=300))])
+    assert "trend" not in said["en"]
+    assert "ups and downs" not in said["en"]
+    assert "A turn around 11 April: 8,0" in said["en"] or "A turn around 11 April: 7,9" in said["en"]
+
+
 def test_goals_are_said_by_the_day_and_by_the_week():
     values = [60 + each for each in _noise(70)]
     by_week = _said(values, better="down", goal=goal_of("resting_heart_rate", 60, "week"), unit="/min")
