@@ -69,18 +69,18 @@ class SpanQuery:
         from_: Annotated[
             Moment | None, Query(alias="from", description="RFC 3339, inclusive; 160 days before `to` if left out")
         ] = None,
-        to: Annotated[Moment | None, Query(description="RFC 3339, exclusive; now if left out")] = None,
+        to: Annotated[Moment | None, Query(description="RFC 3339, exclusive; now if left out or later")] = None,
     ) -> None:
         self._from, self._to = from_, to
 
     def within(self, zone: str) -> Zoned:
         """The days asked for, where the person lives. Raises `Invalid`."""
         now = datetime.now(UTC)
-        until = self._to or now
+        until = min(self._to or now, now)
         try:
             since = self._from or until - SPAN
             if not timedelta() < until - since <= LONGEST:
-                raise Invalid("from must be before to, and at most ten years before it")
+                raise Invalid("from must be before to and before now, and at most ten years before them")
             first, last, today = (at.astimezone(ZoneInfo(zone)).date() for at in (since, until - TICK, now))
         except OverflowError as error:
             raise Invalid("from and to are years 2 to 9998") from error

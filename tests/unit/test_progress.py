@@ -175,7 +175,7 @@ def test_ten_years_are_quick_and_by_week_as_good():
     trend(days)
     began = process_time()
     found = trend(days)
-    assert process_time() - began < 1
+    assert process_time() - began < 0.3
     assert found.slope == pytest.approx(15, rel=0.2)
     assert found.low < 15 < found.high
 
