@@ -249,35 +249,3 @@ class DecisionOut(BaseModel):
     clauses: list[dict[str, Any]] = Field(
         description="every condition as it stood: name, truth, value, limit, held (ms)"
     )
-
-
-class MonthOut(BaseModel):
-    """A calendar month of a progress."""
-
-    month: str
-    value: float
-    days: int
-
-
-class ChangeOut(BaseModel):
-    """From the first month to the last."""
-
-    first: float
-    last: float
-    difference: float
-    percent: float | None
-    better: bool | None = Field(description="null where neither direction is better")
-
-
-class ProgressOut(BaseModel):
-    """How a metric of a person came along: a value for each day that has data."""
-
-    metric: str
-    unit: str
-    timezone: str
-    items: list[SeriesItem]
-    months: list[MonthOut]
-    change: ChangeOut | None
-    insufficient: str | None = Field(description="what is missing for a comparison")
-    sentence: dict[str, str]
-    next: None = None

@@ -44,6 +44,7 @@ from hub.store.consents import Consents
 from hub.store.deliveries import DeliveryStore
 from hub.store.engine import open_engine
 from hub.store.fleet import Fleet
+from hub.store.goals import GoalStore
 from hub.store.ledger import Ledger
 from hub.store.rules import RuleStore
 from hub.telemetry import MetricKind, TelemetryStore
@@ -97,6 +98,7 @@ class Hub:
     rulebook: Rulebook
     replays: Replays
     deliveries: DeliveryStore
+    goals: GoalStore
     feed: Feed
     metrics: Metrics
     pipeline: Pipeline
@@ -212,6 +214,7 @@ def open_hub(settings: Settings) -> Iterator[Hub]:
             rulebook=rulebook,
             replays=Replays(rulebook),
             deliveries=delivery_store,
+            goals=GoalStore(stores.database),
             feed=feed,
             metrics=metrics,
             pipeline=pipeline,

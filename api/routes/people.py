@@ -10,13 +10,15 @@ from fastapi import APIRouter, Depends, Query
 
 from api import progress
 from api.deps import CallerDep, HubDep, OperatorDep, PersonDep, ReaderDep, zone_of
-from api.instants import Moment, to_instant, to_rfc3339
+from api.instants import to_instant, to_rfc3339
 from api.paging import before_of, cursor_of
-from api.schemas import DecisionOut, Page, PersonIn, PersonOut, PersonPatch, ProgressOut, Series, StayIn, StayOut
+from api.progress_schemas import ProgressOut
+from api.schemas import DecisionOut, Page, PersonIn, PersonOut, PersonPatch, Series, StayIn, StayOut
 from api.series import SeriesQuery, answer, opened
 from devices import topics
 from hub.store.accounts import NewPerson
 from hub.store.tables import DecisionRow, Person, Stay
+from rules.periods import Every
 
 router = APIRouter(prefix="/v1/people", tags=["people"])
 
@@ -78,12 +80,14 @@ def person_progress(
     metric: str,
     hub: HubDep,
     reader: ReaderDep,
-    from_: Annotated[Moment | None, Query(alias="from")] = None,
-    to: Annotated[Moment | None, Query()] = None,
+    span: Annotated[progress.SpanQuery, Depends()],
+    every: Annotated[Every, Query(description="how the items are grouped")] = "day",
 ) -> ProgressOut:
-    """How a metric came along: a value a day, months, and the first month against the last."""
+    """How a metric came along: a series, its trend, turns, streaks, records and goal, and a sentence that says it."""
     view = opened(hub.gate.person(person_id, reader))
-    return progress.answer(view, metric, since=from_, until=to, zone=zone_of(person_id, hub))
+    told = progress.told(view, metric)
+    asked = span.within(zone_of(person_id, hub))
+    return progress.answer(view, told, asked, every=every, goal=progress.goal_from(hub.goals.goal(person_id, metric)))
 
 
 @router.get("/{person_id}/decisions")

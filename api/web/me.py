@@ -17,8 +17,9 @@ from api.web.frame import dress, markup, top
 from api.web.visits import Visit
 from hub.runtime import Hub
 from hub.views import Reader, View
-from rules.progress import DayValue, sentence
-from rules.progress import progress as compare
+from rules.months import changed, months
+from rules.periods import DayValue
+from rules.progress_words import change_sentence
 
 DAYS = 153
 """Five months."""
@@ -127,7 +128,7 @@ class MePage:
 
 def compare_in_words(days: list[DayValue], title: str, unit: str, language: str) -> str:
     """The sentence above a chart."""
-    return sentence(compare(days), titles={"en": title, "ko": title}, unit=unit)[language]
+    return change_sentence(changed(months(days)), titles={"en": title, "ko": title}, unit=unit)[language]
 
 
 def seven_day_mean(days: Iterable[DayValue]) -> list[tuple[str, float | None]]:

@@ -297,3 +297,15 @@ class DeliveryRow(SQLModel, table=True):
     last_error: str | None = None
     created_at: int = _instant()
     updated_at: int = _instant()
+
+
+class GoalRow(SQLModel, table=True):
+    """What a person wants a day or a week of a metric to come to."""
+
+    __tablename__ = "goal"
+
+    person_id: str = Field(primary_key=True, foreign_key="person.id", max_length=63)
+    metric: str = Field(primary_key=True, max_length=63)
+    target: float
+    per: str
+    set_at: int = _instant()

@@ -162,12 +162,21 @@ def test_progress_tells_months_and_what_is_missing(hub: HubProcess, api) -> None
             told = eventually(
                 lambda: len((body := ok(own.get("/v1/people/me/progress", params=asked)))["items"]) == 75 and body
             )
-    assert told["items"][0] == {"at": "2026-04-30T15:00:00.000Z", "value": 5_000}
+    assert told["items"][0] == {"at": "2026-04-30T15:00:00.000Z", "value": 5_000, "days": 1}
     assert [month["month"] for month in told["months"]] == ["2026-05", "2026-06", "2026-07", "2026-08", "2026-09"]
     assert told["change"]["better"] is True
     assert told["change"]["difference"] > 2_000
-    assert "Steps" in told["sentence"]["en"]
-    assert "걸음" in told["sentence"]["ko"]
+    assert told["trend"]["verdict"] == "better"
+    assert told["trend"]["low"] <= told["trend"]["slope"] == 600 <= told["trend"]["high"]
+    assert (told["turns"], told["missing"], told["goal"]) == ([], {}, None)
+    assert (told["streaks"]["of"], told["streaks"]["longest"]["length"]) == ("median", 1)
+    assert {(each["kind"], each["every"]) for each in told["records"]} == {("best", "day"), ("best", "month")}
+    assert told["records"][0] == {"kind": "best", "every": "day", "start": "2026-09-26", "value": 7_960, "days": 1}
+    assert told["sentence"]["en"].startswith("Steps: clearly rising, by about 600 steps a month, for the better.")
+    assert told["sentence"]["ko"].startswith("걸음: 한 달에 약 600걸음씩 좋은 쪽으로 뚜렷하게 늘고 있어요.")
+    weeks = ok(api.get(f"/v1/people/{person}/progress", params=asked | {"every": "week"}))["items"]
+    assert weeks[1] == {"at": "2026-05-03T15:00:00.000Z", "value": 5_120, "days": 3}
+    assert sum(week["days"] for week in weeks) == 75
     short = ok(
         api.get(
             f"/v1/people/{person}/progress",
@@ -176,8 +185,49 @@ def test_progress_tells_months_and_what_is_missing(hub: HubProcess, api) -> None
     )
     assert short["change"] is None
     assert "two months" in short["insufficient"]
+    assert (short["trend"], short["missing"]["trend"]) == (None, "14 days of data; there are 5")
+    assert "not enough data" in short["sentence"]["en"]
     backwards = {"metric": "steps", "from": "2026-05-09T00:00:00Z", "to": "2026-05-01T00:00:00Z"}
-    assert api.get(f"/v1/people/{person}/progress", params=backwards).status_code == 422
+    for wrong in (
+        backwards,
+        {"metric": "sleep_stage"},
+        {"metric": "steps", "every": "year"},
+        {"from": "0001-01-01T00:00:00Z"},
+    ):
+        assert api.get(f"/v1/people/{person}/progress", params={"metric": "steps"} | wrong).status_code == 422, wrong
+    assert api.get(f"/v1/people/{person}/progress", params={"metric": "colour"}).status_code == 404
+
+
+def test_goals_are_set_changed_told_of_and_let_go(hub: HubProcess, api) -> None:
+    dana, other = add_person(api, "dana"), add_person(api, "erik")
+    last = datetime(2026, 5, 10, 3, tzinfo=UTC)
+    asked = {"metric": "steps", "from": "2026-05-01T00:00:00Z", "to": "2026-05-10T15:00:00Z"}
+    with TestDevice(add_device(api, "dana-watch", owner=dana)) as device, hub.api("dana", PASSWORD) as own:
+        for back, steps in enumerate((9_000, 8_500, 3_000)):
+            at = int((last - timedelta(days=back)).timestamp() * 1000)
+            device.say([{"ts": at, "values": {"steps": 0}}, {"ts": at + 3_600_000, "values": {"steps": steps}}])
+        path = "/v1/people/me/goals"
+        assert ok(own.get(path)) == {"items": [], "next": None}
+        ok(own.put(f"{path}/steps", json={"target": 60_000, "per": "week"}))
+        told = ok(own.put(f"{path}/steps", json={"target": 8_000, "per": "day"}))
+        assert (told["metric"], told["target"], told["per"], told["better"]) == ("steps", 8_000, "day", "up")
+        assert ok(own.get(path))["items"] == [told]
+        came = eventually(
+            lambda: len((body := ok(own.get("/v1/people/me/progress", params=asked)))["items"]) == 3 and body
+        )
+        assert (came["goal"]["target"], came["goal"]["met"], came["goal"]["judged"]) == (8_000, 2, 3)
+        assert (came["streaks"]["of"], came["streaks"]["current"]["length"]) == ("goal", 2)
+        assert "Goal of 8,000 steps a day: met on 2 of 3 days." in came["sentence"]["en"]
+        wrong = {"steps": {"target": 60_001}, "energy": {"target": 1, "per": "year"}, "weight": {"per": "day"}}
+        for metric, body in wrong.items():
+            assert own.put(f"{path}/{metric}", json=body).status_code == 422, metric
+        assert own.put(f"{path}/colour", json={"target": 1}).status_code == 404
+        assert own.put(f"/v1/people/{other}/goals/steps", json={"target": 1}).status_code == 403
+        assert own.delete(f"{path}/steps").status_code == 204
+        assert own.delete(f"{path}/steps").status_code == 404
+        later = ok(own.get("/v1/people/me/progress", params=asked | {"to": "9000-01-01T00:00:00Z"}))
+        assert (later["goal"], len(later["items"])) == (None, 3)
+    assert api.get("/v1/people/nobody/goals").status_code == 404
 
 
 class Listener:

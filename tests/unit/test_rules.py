@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from datetime import date, timedelta
 from pathlib import Path
 from time import process_time
 
@@ -12,7 +11,7 @@ import pytest
 from devices import model
 from devices.errors import ModelInvalid
 from devices.sample import Event, Sample
-from rules import consent, durations, language, progress
+from rules import consent, durations, language
 from rules.conditions import Term
 from rules.engine import Engine
 from rules.program import compile_rule
@@ -532,87 +531,3 @@ def test_nothing_else_is_permitted(purpose):
 
 def test_nothing_is_permitted_of_what_is_not_registered():
     assert consent.permit("service", registered=False) == frozenset()
-
-
-# Progress.
-
-
-def _days(month, values):
-    first = date.fromisoformat(f"{month}-01")
-    return [progress.DayValue(first + timedelta(days=n), value) for n, value in enumerate(values)]
-
-
-def test_months_are_means_of_their_days():
-    months = progress.progress(_days("2026-01", [1, 2, 3]) + _days("2026-02", [10])).months
-    assert months == [progress.Month("2026-01", 2, 3), progress.Month("2026-02", 10, 1)]
-
-
-def test_the_order_of_days_means_nothing():
-    days = _days("2025-12", [4] * 5) + _days("2026-01", [5] * 6)
-    assert progress.progress(days[::-1]) == progress.progress(days)
-
-
-def test_gaps_are_no_zeros_and_thin_months_are_not_compared():
-    days = _days("2026-01", [9] * 4) + _days("2026-02", [10] * 5) + _days("2026-05", [20] * 5) + _days("2026-06", [1])
-    change = progress.progress(days).change
-    assert (change.first.month, change.last.month) == ("2026-02", "2026-05")
-    assert (change.difference, change.percent) == (10, 100)
-
-
-@pytest.mark.parametrize(
-    "days", [[], _days("2026-01", [1] * 31), _days("2026-01", [1] * 5) + _days("2026-02", [1] * 4)]
-)
-def test_without_two_full_months_it_says_what_is_missing(days):
-    progressed = progress.progress(days)
-    assert progressed.change is None
-    assert "two months with at least 5 days" in progressed.insufficient
-
-
-def test_from_zero_there_is_no_percentage():
-    assert progress.progress(_days("2026-01", [0] * 5) + _days("2026-02", [5] * 5)).change.percent is None
-
-
-TITLES = {"en": "Steps", "ko": "걸음"}
-
-
-def _change(first, last):
-    return progress.progress(_days("2026-01", [first] * 5) + _days("2026-02", [last] * 5))
-
-
-@pytest.mark.parametrize(
-    ("metric", "first", "last", "better"),
-    [
-        ("steps", 5, 6, True),
-        ("steps", 6, 5, False),
-        ("resting_heart_rate", 60, 55, True),
-        ("resting_heart_rate", 55, 60, False),
-        ("weight", 60, 55, None),
-    ],
-)
-def test_better_is_up_or_down_or_neither(metric, first, last, better):
-    assert progress.is_better(metric, _change(first, last).change) is better
-
-
-@pytest.mark.parametrize(
-    ("first", "last", "en", "ko"),
-    [
-        (8_000, 10_000, "went up by 25 % since January 2026 (8,000 → 10,000 steps)", "2026년 1월보다 25 % 늘었어요"),
-        (10_000, 8_000, "went down by 20 % since January", "2026년 1월보다 20 % 줄었어요"),
-        (10_000, 10_050, "stayed about the same since January 2026: 10,050 steps", "비슷하게"),
-    ],
-)
-def test_progress_is_said_in_both_languages(first, last, en, ko):
-    said = progress.sentence(_change(first, last), titles=TITLES, unit="steps")
-    assert said["en"].startswith("Steps ")
-    assert en in said["en"]
-    assert ko in said["ko"]
-
-
-def test_a_rise_from_zero_is_not_called_about_the_same():
-    said = progress.sentence(_change(0, 9_000), titles=TITLES, unit="steps")
-    assert "about the same" not in said["en"]
-
-
-def test_too_little_data_is_said():
-    said = progress.sentence(progress.progress([]), titles=TITLES, unit="steps")
-    assert "not enough data" in said["en"]
