@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any, TypeVar
 
 import msgspec
+from numpy.typing import NDArray
 
 from devices.sample import Instant
+
+Years = TypeVar("Years", float, NDArray[Any])
 
 
 class Subject(msgspec.Struct, frozen=True):
@@ -47,7 +51,12 @@ def recommended_max_heart_rate(subject: Subject, at: Instant) -> float | None:
     heart may differ by some ten beats. Not medical advice.
     """
     years = age(subject, at)
-    return None if years is None else 208 - 0.7 * years
+    return None if years is None else highest_by_age(years)
+
+
+def highest_by_age(years: Years) -> Years:
+    """Tanaka's formula, of a number or of an array."""
+    return 208 - 0.7 * years
 
 
 def moderate_heart_rate(subject: Subject, at: Instant) -> float | None:

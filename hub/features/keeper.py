@@ -95,7 +95,7 @@ class Keeper:
     def body(self, person: str) -> Body:
         """What derived features must know of a person."""
         known = self._accounts.person(person)
-        return Body(self._highest(person), known.height_cm / 100 if known.height_cm else None)
+        return Body(np.array(known.birth_year or np.nan), np.array((known.height_cm or np.nan) / 100))
 
     def wearer(self, person: str) -> Wearer:
         """What features must know of a person."""
