@@ -2,136 +2,92 @@
 
 from __future__ import annotations
 
-import contextlib
-import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
-from devices.errors import StoreUnavailable
+from hub.duckfile import DuckFile, Incoming
 from hub.features import sql
-from hub.telemetry.statements import reason, run, transaction
+from hub.telemetry.statements import run
 from rules.daily import KEPT, Columns
-
-MEMORY_LIMIT = "128MB"
-THREADS = 1
 
 
 class FeatureStore:
     """Every method may raise `StoreUnavailable`."""
 
     def __init__(self, path: Path) -> None:
-        config: dict[str, Any] = {"memory_limit": MEMORY_LIMIT, "threads": THREADS}
-        try:
-            self._connection = duckdb.connect(str(path), config=config)
-            self._connection.execute("set autoinstall_known_extensions = false")
-            self._connection.execute(sql.SCHEMA)
-            self._numbers: dict[str, int] = dict(self._connection.execute("select name, id from people").fetchall())
-        except duckdb.Error as error:
-            raise StoreUnavailable(reason(error)) from error
-        self._writes = threading.Lock()
+        self._file = DuckFile(path, sql.SCHEMA)
 
     def keep(self, person: str, first: date, columns: Mapping[str, NDArray[np.float64]]) -> None:
         """Put what was observed from `first` on, a value a day, in the place of what was kept of these days."""
         count = len(columns[KEPT[0]])
         days = np.arange(first.toordinal(), first.toordinal() + count, dtype=np.int32)
         some = ~np.isnan(np.array([columns[name] for name in KEPT])).all(axis=0)
-        with self._writing() as cursor:
-            number = self._number([person], cursor)[0]
+        with self._file.writing() as cursor:
+            (number,) = self._file.numbered([person], cursor).tolist()
             cursor.execute(sql.FORGET.format(table="observed"), [number, int(days[0]), int(days[-1])])
             if some.any():
                 rows = {name: columns[name][some] for name in KEPT}
-                _insert(cursor, "observed", np.full(int(some.sum()), number, np.int32), days[some], rows)
+                run(cursor, sql.KEEP.format(table="observed"), _rows(np.full(some.sum(), number), days[some], rows))
 
     def tell(self, people: Sequence[str], days: NDArray[np.int32], columns: Mapping[str, NDArray[np.float64]]) -> None:
         """Take in days that somebody else has found: a row each, of a person and day (ordinal). Told again, they are replaced."""
-        with self._writing() as cursor:
-            numbers = np.array(self._number(people, cursor), np.int32)
-            run(cursor, sql.FORGET_TOLD_AGAIN, {"person": numbers, "day": days})
-            _insert(cursor, "told", numbers, days, columns)
+        with self._file.writing() as cursor:
+            rows = _rows(self._file.numbered(people, cursor), days, columns)
+            run(cursor, sql.FORGET_TOLD_AGAIN, rows)
+            run(cursor, sql.KEEP.format(table="told"), rows)
 
     def days(self, person: str, first: date, last: date) -> Columns:
         """A column for each kept feature, a value for each day from `first` to `last`, NaN where there is none."""
-        count = last.toordinal() - first.toordinal() + 1
-        columns = {name: np.full(count, np.nan) for name in KEPT}
-        asked = [self._numbers.get(person, -1), first.toordinal(), last.toordinal()]
-        with self._reading() as cursor:
-            for table in sql.TABLES:
-                found = cursor.execute(sql.READ.format(table=table), asked).fetchnumpy()
-                _fill(columns, found, first.toordinal())
+        columns = {name: np.full(last.toordinal() - first.toordinal() + 1, np.nan) for name in KEPT}
+        asked = [self._file.number(person), first.toordinal(), last.toordinal()]
+        for table in sql.TABLES:
+            found = self._file.columns(sql.READ.format(table=table), asked)
+            _fill(columns, found, (np.asarray(found["day"]) - first.toordinal(),))
+        return columns
+
+    def days_of(self, people: Sequence[str], first: date, last: date) -> Columns:
+        """The same of many people: [people, days]."""
+        shape = (len(people), last.toordinal() - first.toordinal() + 1)
+        columns = {name: np.full(shape, np.nan) for name in KEPT}
+        numbers = np.array([self._file.number(person) for person in people], np.int32)
+        incoming: Incoming = {"person": numbers, "place": np.arange(len(people))}
+        for table in sql.TABLES:
+            asked = [first.toordinal(), last.toordinal()]
+            found = self._file.columns(sql.READ_MANY.format(table=table), asked, incoming=incoming)
+            _fill(columns, found, (np.asarray(found["place"]), np.asarray(found["day"]) - first.toordinal()))
         return columns
 
     def bounds(self, person: str) -> tuple[date, date] | None:
         """The first and the last day of which something is kept; `None` where nothing is."""
-        with self._reading() as cursor:
-            first, last = cursor.execute(sql.BOUNDS, {"person": self._numbers.get(person, -1)}).fetchall()[0]
+        ((first, last),) = self._file.rows(sql.BOUNDS, {"person": self._file.number(person)})
         return None if first is None else (date.fromordinal(first), date.fromordinal(last))
 
     def remove(self, person: str) -> None:
         """Remove everything of a person."""
-        everything = [self._numbers.get(person, -1), 0, date.max.toordinal()]
-        with self._writing() as cursor:
+        with self._file.writing() as cursor:
             for table in sql.TABLES:
-                cursor.execute(sql.FORGET.format(table=table), everything)
+                cursor.execute(sql.FORGET.format(table=table), [self._file.number(person), 0, date.max.toordinal()])
 
     def close(self) -> None:
         """Let go of the file."""
-        self._connection.close()
-
-    def _number(self, people: Sequence[str], cursor: duckdb.DuckDBPyConnection) -> list[int]:
-        """The numbers of people, given now to those who have none."""
-        new = [name for name in dict.fromkeys(people) if name not in self._numbers]
-        if new:
-            first = len(self._numbers) + 1
-            named: dict[str, NDArray[Any]] = {
-                "id": np.arange(first, first + len(new), dtype=np.int32),
-                "name": np.array(new, dtype=object),
-            }
-            run(cursor, "insert into people select id, name from incoming", named)
-            self._numbers |= {name: first + place for place, name in enumerate(new)}
-        return [self._numbers[name] for name in people]
-
-    @contextlib.contextmanager
-    def _reading(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        try:
-            with contextlib.closing(self._connection.cursor()) as cursor:
-                yield cursor
-        except duckdb.Error as error:
-            raise StoreUnavailable(reason(error)) from error
-
-    @contextlib.contextmanager
-    def _writing(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """One at a time; what numbers were given in a transaction that failed are taken back."""
-        with self._writes:
-            before = dict(self._numbers)
-            try:
-                with self._reading() as cursor, transaction(cursor):
-                    yield cursor
-            except StoreUnavailable:
-                self._numbers = before
-                raise
+        self._file.close()
 
 
-def _insert(
-    cursor: duckdb.DuckDBPyConnection,
-    table: str,
-    people: NDArray[np.int32],
-    days: NDArray[np.int32],
-    columns: Mapping[str, NDArray[np.float64]],
-) -> None:
-    rows: dict[str, NDArray[Any]] = {"person": people, "day": days} | {name: columns[name] for name in KEPT}
-    run(cursor, sql.KEEP.format(table=table), rows)
+def _rows(
+    people: NDArray[Any], days: NDArray[np.int32], columns: Mapping[str, NDArray[np.float64]]
+) -> dict[str, NDArray[Any]]:
+    rows: dict[str, NDArray[Any]] = {"person": people.astype(np.int32), "day": days}
+    return rows | {name: columns[name] for name in KEPT}
 
 
-def _fill(columns: Columns, found: Mapping[str, NDArray[Any]], first: int) -> None:
+def _fill(columns: Columns, found: Mapping[str, Any], places: tuple[NDArray[Any], ...]) -> None:
     """Put rows into their places; an empty cell leaves what is there."""
-    place = np.asarray(found["day"]) - first
     for name, column in columns.items():
         values = np.ma.filled(found[name], np.nan)
         known = ~np.isnan(values)
-        column[place[known]] = values[known]
+        column[tuple(place[known] for place in places)] = values[known]
