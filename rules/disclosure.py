@@ -7,8 +7,8 @@ the floor. The audit is an upper bound: it lets readers know exact sums, while o
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -27,30 +27,45 @@ LIMIT = 600
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """The cohorts that are told of, by key, and why the others are held back."""
+    """The cohorts that are told of, by key, and why the others are held back.
+
+    `barred` are those that others could be found by, with how many they were then.
+    """
 
     told: tuple[str, ...]
     held: dict[str, Held]
+    barred: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Past:
+    """What is known of the same feature and month already: it cannot be taken back, and another choice would add to it.
+
+    `told` are cohorts that ever were, which stay if they can. `met` is whether anybody ever was in an atom [atoms]: it counts
+    as if somebody still were. `barred` are cohorts held back, as a plan has them: they are not told because somebody left, but
+    only once they have grown by as many people as the floor.
+    """
+
+    told: Collection[str] = ()
+    met: NDArray[np.bool_] | None = None
+    barred: Mapping[str, int] = field(default_factory=dict)
 
 
 def plan(
     cohorts: Iterable[Candidate],
     people: NDArray[np.int64],
     *,
-    before: Collection[str] = (),
-    met: NDArray[np.bool_] | None = None,
+    past: Past | None = None,
     floors: Floors = FLOORS,
     limit: int = LIMIT,
 ) -> Plan:
     """Choose what to tell of one feature in one month, from how many people are in each atom [atoms].
 
-    When some must go, those go first that were not told `before`, then the finest, then the smallest: what has been told
-    cannot be taken back, so a second choice would add to the first. For the same reason an atom that somebody was `met` in
-    [atoms] counts as if one still were: when the only one of a remainder leaves, nothing that was held back may be told.
+    When some must go, those go first that were not told before, then the finest, then the smallest.
     """
-    assumed = people if met is None else np.maximum(people, met)
-    planning = _Planning(list(cohorts), people, assumed, before=frozenset(before), floor=floors.cohort)
+    planning = _Planning(list(cohorts), people, past or Past(), floors.cohort)
     planning.hold_small()
+    planning.hold_barred()
     planning.hold_beyond(limit)
     planning.hold_for_remainders()
     planning.hold_for_audit()
@@ -58,29 +73,32 @@ def plan(
 
 
 class _Planning:
-    """A plan in the making: `order` are places in `all`, the first to go first; `kept` says which are still told."""
+    """A plan in the making: `all` cohorts with somebody in them, the first to go first; `kept` says which are still told."""
 
-    def __init__(
-        self,
-        cohorts: list[Candidate],
-        people: NDArray[np.int64],
-        assumed: NDArray[np.int64],
-        *,
-        before: frozenset[str],
-        floor: int,
-    ) -> None:
-        sized = [(cohort, int(people[cohort.atoms].sum())) for cohort in cohorts if assumed[cohort.atoms].any()]
-        sized.sort(key=lambda each: (each[0].key in before, -each[0].grain, each[1], each[0].key))
-        self.all = [cohort for cohort, _ in sized]
+    def __init__(self, cohorts: list[Candidate], people: NDArray[np.int64], past: Past, floor: int) -> None:
+        self.people = people if past.met is None else np.maximum(people, past.met)
+        self.floor, self.barred = floor, past.barred
+        told = frozenset(past.told)
+        sized = [(each, int(people[each.atoms].sum())) for each in cohorts if self.people[each.atoms].any()]
+        sized.sort(key=lambda each: (each[0].key in told, -each[0].grain, each[1], each[0].key))
+        self.all = [each for each, _ in sized]
+        self.real = {each.key: size for each, size in sized}
         self.enough = np.array([size >= floor for _, size in sized], dtype=bool)
-        self.sizes = np.array([assumed[cohort.atoms].sum() for cohort in self.all], dtype=np.int64)
-        self.people, self.floor = assumed, floor
+        self.sizes = np.array([self.people[each.atoms].sum() for each in self.all], dtype=np.int64)
         self.kept = np.ones(len(self.all), dtype=bool)
-        self.held: dict[str, Held] = {cohort.key: "size" for cohort in cohorts}
+        self.held: dict[str, Held] = {each.key: "size" for each in cohorts}
 
     def plan(self) -> Plan:
         told = {self.all[at].key for at in np.flatnonzero(self.kept)}
-        return Plan(told=tuple(sorted(told)), held={key: why for key, why in self.held.items() if key not in told})
+        held = {key: why for key, why in self.held.items() if key not in told}
+        barred = {
+            key: self.barred[key] if self._barred(key) else self.real[key] for key, why in held.items() if why != "size"
+        }
+        barred |= {key: size for key, size in self.barred.items() if held.get(key) == "size"}
+        return Plan(told=tuple(sorted(told)), held=held, barred=barred)
+
+    def _barred(self, key: str) -> bool:
+        return key in self.barred and self.real[key] < self.barred[key] + self.floor
 
     def hold(self, at: int, why: Held) -> None:
         self.kept[at] = False
@@ -89,6 +107,11 @@ class _Planning:
     def hold_small(self) -> None:
         for at in np.flatnonzero(~self.enough):
             self.hold(int(at), "size")
+
+    def hold_barred(self) -> None:
+        for at in np.flatnonzero(self.kept):
+            if self._barred(self.all[at].key):
+                self.hold(int(at), "remainder")
 
     def hold_beyond(self, limit: int) -> None:
         kept = np.flatnonzero(self.kept)
@@ -130,26 +153,21 @@ class _Planning:
         return inside
 
     def hold_for_audit(self) -> None:
-        """Hold back until nothing under the floor can be had by any combination."""
-        while (kept := np.flatnonzero(self.kept)).size:
-            culprits = self._culprits(kept)
-            if not culprits:
-                return
-            for at in culprits:
-                self.hold(at, "remainder")
+        """Hold back until nothing under the floor can be had by any combination.
 
-    def _culprits(self, kept: NDArray[np.intp]) -> list[int]:
-        """One cohort of each combination that comes to too few, where none of it goes already."""
-        there = np.flatnonzero(self.people)
-        renumbered = np.full(len(self.people), -1, dtype=np.intp)
-        renumbered[there] = np.arange(len(there))
-        space = RowSpace([_present(renumbered, self.all[at]) for at in kept], len(there))
-        going: set[int] = set()
-        for classes in self._derivable(space, self.people[there], renumbered):
-            parts = space.parts(classes)
-            if not going.intersection(parts.tolist()):
-                going.add(int(parts[0]))
-        return [int(kept[part]) for part in sorted(going)]
+        Once some are held back, fewer atoms can be told apart, and several together may be under the floor: hence again.
+        """
+        while (kept := np.flatnonzero(self.kept)).size:
+            there = np.flatnonzero(self.people)
+            renumbered = np.full(len(self.people), -1, dtype=np.intp)
+            renumbered[there] = np.arange(len(there))
+            space = RowSpace([_present(renumbered, self.all[at]) for at in kept], len(there))
+            groups = list(self._derivable(space, self.people[there], renumbered))
+            if not groups:
+                return
+            stay = space.harmless(groups)
+            for at in kept[:1] if stay.all() else kept[~stay]:
+                self.hold(int(at), "remainder")
 
     def _derivable(
         self, space: RowSpace, people: NDArray[np.int64], renumbered: NDArray[np.intp]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from rules.atoms import Candidate
 from rules.cohorts import Member
 from rules.counts import Counts
-from rules.disclosure import Held, plan
+from rules.disclosure import Held, Past, plan
 from rules.families import Cells
 from rules.features import FEATURES
 from rules.floors import FLOORS, Floors
@@ -23,13 +23,14 @@ from rules.standing import Standing, renewed
 class Publication:
     """The tables that are told, by cohort, and why others are not.
 
-    What stands and the atoms that somebody was met in are to be kept for the next one, and never told.
+    What stands, the atoms that somebody was met in and what is barred are to be kept for the next one, and never told.
     """
 
     tables: dict[str, Table] = field(default_factory=dict)
     held: dict[str, Held] = field(default_factory=dict)
     standing: dict[str, Standing] = field(default_factory=dict)
     met: frozenset[Member] = frozenset()
+    barred: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +57,8 @@ def publish(
     """What is told of a feature in a month (since the year 0) from now on, given what was told of them before."""
     before = before or Publication()
     met = np.array([atom in before.met for atom in crowd.atoms], dtype=bool)
-    chosen = plan(crowd.candidates, crowd.people, before=before.standing.keys(), met=met, floors=floors)
+    past = Past(told=before.standing.keys(), met=met, barred=before.barred)
+    chosen = plan(crowd.candidates, crowd.people, past=past, floors=floors)
     told, standing = frozenset(chosen.told), dict(before.standing)
     for candidate in crowd.candidates:
         if candidate.key in told:
@@ -67,6 +69,7 @@ def publish(
         held=_reasons(chosen.held, told - standing.keys()),
         standing=standing,
         met=before.met | {atom for atom, people in zip(crowd.atoms, crowd.people, strict=True) if people},
+        barred=chosen.barred,
     )
 
 

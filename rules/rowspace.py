@@ -60,7 +60,31 @@ class RowSpace:
         shadow = self._shadow[classes].sum(axis=0)
         return bool(len(classes) - shadow @ shadow < _EXACT)
 
-    def parts(self, classes: NDArray[np.intp]) -> NDArray[np.intp]:
-        """The cohorts that take part in the shortest combination that comes to a group that can be had."""
-        weights = self._scaled @ self._shadow[classes].sum(axis=0)
-        return np.flatnonzero(np.abs(weights) > _EXACT)
+    def harmless(self, groups: Sequence[NDArray[np.intp]]) -> NDArray[np.bool_]:
+        """Which cohorts [P] may stay, the last taken first, so that none of the groups, each some classes, can be had.
+
+        A base of what is taken grows by one direction for each cohort that is no combination of those taken before; what is
+        left of every group, squared, shrinks by its part in that direction. All of it in the coordinates of the row space.
+        """
+        wanted = np.array([self._shadow[classes].sum(axis=0) for classes in groups])
+        left = np.array([len(classes) for classes in groups], dtype=np.float64)
+        rows = self._rows @ self._shadow
+        base = np.zeros_like(rows)
+        stay = np.ones(len(rows), dtype=bool)
+        for at in range(len(rows) - 1, -1, -1):
+            new = _direction(base, rows[at])
+            if new is None:
+                continue
+            after = left - (wanted @ new) ** 2
+            stay[at] = after.min() >= 2 * _EXACT
+            if stay[at]:
+                left, base[at] = after, new
+        return stay
+
+
+def _direction(base: NDArray[np.float64], row: NDArray[np.float64]) -> NDArray[np.float64] | None:
+    """What is new in a row, of length one; `None` where it is a combination of the base. Twice, for the rounding."""
+    rest = row - (base @ row) @ base
+    rest -= (base @ rest) @ base
+    length = float(np.linalg.norm(rest))
+    return rest / length if length**2 > _NONE * float(row @ row) else None
