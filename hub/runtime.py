@@ -16,6 +16,7 @@ from sqlalchemy import Engine as Database
 
 from devices.errors import HubError, StoreUnavailable
 from devices.sample import DAY
+from hub import parquet
 from hub.bridge import Bridge, BrokerAddress
 from hub.broker import BRIDGE_USER, EmbeddedBroker
 from hub.catalogue import load_models, load_packs
@@ -65,8 +66,9 @@ class Busy(StartFailed):
 
 @dataclass(frozen=True, slots=True)
 class Hub:
-    """The parts that the API answers from."""
+    """The parts that the API answers from. `id` tells this hub from others, for good."""
 
+    id: str
     settings: Settings
     registry: Registry
     accounts: Accounts
@@ -101,8 +103,8 @@ class Hub:
 def open_hub(settings: Settings) -> Iterator[Hub]:
     """Build and start everything; stop it on the way out, inbox drained. Raises `HubError` in one clear line."""
     with contextlib.ExitStack() as stack:
-        data_dir = private_directory(settings.data_dir)
-        stack.enter_context(_locked(data_dir / "lock"))
+        data_dir = _moved_in(settings.data_dir, stack)
+        hub_id = kept(data_dir / "client-id", _new_id)
         models = load_models()
         registry, metrics, feed, inbox = Registry(models), Metrics(), Feed(), Inbox()
         engine = Engine()
@@ -135,7 +137,7 @@ def open_hub(settings: Settings) -> Iterator[Hub]:
         refusals = Refusals(fleet)
 
         broker = _start_broker(settings, refusals, stack)
-        bridge = Bridge(_address(settings, broker), client_id=kept(data_dir / "client-id", _client_id), inbox=inbox)
+        bridge = Bridge(_address(settings, broker), client_id=hub_id, inbox=inbox)
         outbox = Outbox(
             ledger, bridge, home_of=presence.home_of, is_here=presence.is_here, on_moved=narrator.command_moved
         )
@@ -172,6 +174,7 @@ def open_hub(settings: Settings) -> Iterator[Hub]:
         desk = Desk(registry, accounts, fleet, ledger, telemetry, pipeline, outbox, gatekeeper, moved)
         gate = Gate(registry=registry, fleet=fleet, ledger=ledger, telemetry=telemetry)
         yield Hub(
+            hub_id,
             settings,
             registry,
             accounts,
@@ -227,8 +230,16 @@ def _operator_password(settings: Settings) -> str:
     return kept(operator_password_file(settings))
 
 
-def _client_id() -> str:
+def _new_id() -> str:
     return f"hub-{secrets.token_hex(8)}"
+
+
+def _moved_in(directory: Path, stack: contextlib.ExitStack) -> Path:
+    """The data dir: this hub's alone, and without what a crash left of exports."""
+    data_dir = private_directory(directory)
+    stack.enter_context(_locked(data_dir / "lock"))
+    parquet.clear(data_dir)
+    return data_dir
 
 
 @contextlib.contextmanager
