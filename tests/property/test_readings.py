@@ -16,7 +16,7 @@ from hub.views import View
 KINDS = [MetricKind(name, resets_daily=name == "steps") for name in ("heart_rate", "sleep_stage", "steps")]
 METRICS = load_models()["health-watch"].metrics
 T0 = 1_767_225_600_000
-GAPS = st.sampled_from([1, 1_000, MINUTE, HOUR + 7, 3 * DAY, 400 * DAY])
+GAPS = st.sampled_from([1, 1_000, MINUTE, 2 * HOUR, 2 * HOUR + 7, 3 * DAY, 400 * DAY])
 BOUNDS = st.tuples(st.sampled_from([0, T0, T0 + 1_234_567]), st.sampled_from([T0 + 30 * DAY + 5, series.FOREVER]))
 
 
