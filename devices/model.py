@@ -12,6 +12,7 @@ import msgspec
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from devices import located, topics, units
+from devices.loinc import LOINC
 from devices.sample import Value
 
 Kind: TypeAlias = Literal["gauge", "counter", "state"]
@@ -52,6 +53,7 @@ class MetricSpec(_Part):
 
     gauge: goes up and down. counter: only grows, except that it starts again from zero, each day (`resets: daily`)
     or with each use (`resets: session`). state: one of `values`, any short text, or a list of `items` with these fields.
+    `loinc` is the code under which health records know it.
     """
 
     title: Title
@@ -63,6 +65,7 @@ class MetricSpec(_Part):
     values: list[str] | None = None
     items: list[str] | None = None
     keep_days: int | None = Field(default=None, ge=1)
+    loinc: str | None = None
 
     @field_validator("unit")
     @classmethod
@@ -70,6 +73,21 @@ class MetricSpec(_Part):
         if unit not in units.UCUM:
             raise ValueError(f"unit {unit!r} is not a known UCUM code")
         return unit
+
+    @field_validator("loinc")
+    @classmethod
+    def _known_loinc(cls, code: str | None) -> str | None:
+        if code is not None and code not in LOINC:
+            raise ValueError(f"loinc {code!r} is not a known code; there are {', '.join(sorted(LOINC))}")
+        return code
+
+    @model_validator(mode="after")
+    def _told_as_loinc_says(self) -> MetricSpec:
+        if self.loinc is not None:
+            told = LOINC[self.loinc].units
+            if self.kind == "state" or self.unit not in told:
+                raise ValueError(f"loinc {self.loinc} is a number in {' or '.join(told)}")
+        return self
 
     @model_validator(mode="after")
     def _consistent(self) -> MetricSpec:

@@ -16,6 +16,7 @@ from sqlalchemy import Engine as Database
 
 from devices.errors import HubError, StoreUnavailable
 from devices.sample import DAY
+from hub import parquet
 from hub.bridge import Bridge, BrokerAddress
 from hub.broker import BRIDGE_USER, EmbeddedBroker
 from hub.catalogue import load_models, load_packs
@@ -84,8 +85,9 @@ class Stores:
 
 @dataclass(frozen=True, slots=True)
 class Hub:
-    """The parts that the API answers from."""
+    """The parts that the API answers from. `id` tells this hub from others, for good."""
 
+    id: str
     settings: Settings
     registry: Registry
     accounts: Accounts
@@ -123,8 +125,8 @@ class Hub:
 def open_hub(settings: Settings) -> Iterator[Hub]:
     """Build and start everything; stop it on the way out, inbox drained. Raises `HubError` in one clear line."""
     with contextlib.ExitStack() as stack:
-        data_dir = private_directory(settings.data_dir)
-        stack.enter_context(_locked(data_dir / "lock"))
+        data_dir = _moved_in(settings.data_dir, stack)
+        hub_id = kept(data_dir / "client-id", _new_id)
         stores = _open_stores(settings, stack)
         registry, ledger, telemetry, keeper = stores.registry, stores.ledger, stores.telemetry, stores.keeper
         metrics, feed, inbox = Metrics(), Feed(), Inbox()
@@ -154,7 +156,7 @@ def open_hub(settings: Settings) -> Iterator[Hub]:
         refusals = Refusals(stores.fleet)
 
         broker = _start_broker(settings, refusals, stack)
-        bridge = Bridge(_address(settings, broker), client_id=kept(data_dir / "client-id", _client_id), inbox=inbox)
+        bridge = Bridge(_address(settings, broker), client_id=hub_id, inbox=inbox)
         outbox = Outbox(
             ledger, bridge, home_of=presence.home_of, is_here=presence.is_here, on_moved=narrator.command_moved
         )
@@ -189,6 +191,7 @@ def open_hub(settings: Settings) -> Iterator[Hub]:
         stack.callback(upkeep.stop)
 
         yield Hub(
+            id=hub_id,
             settings=settings,
             registry=registry,
             accounts=stores.accounts,
@@ -256,8 +259,16 @@ def _operator_password(settings: Settings) -> str:
     return kept(operator_password_file(settings))
 
 
-def _client_id() -> str:
+def _new_id() -> str:
     return f"hub-{secrets.token_hex(8)}"
+
+
+def _moved_in(directory: Path, stack: contextlib.ExitStack) -> Path:
+    """The data dir: this hub's alone, and without what a crash left of exports."""
+    data_dir = private_directory(directory)
+    stack.enter_context(_locked(data_dir / "lock"))
+    parquet.clear(data_dir)
+    return data_dir
 
 
 @contextlib.contextmanager

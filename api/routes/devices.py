@@ -6,8 +6,11 @@ import secrets
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Response
+from fastapi.responses import StreamingResponse
 
+from api import exports
 from api.deps import CallerDep, DeviceDep, HubDep, OperatorDep, ReaderDep, may_see
+from api.exports import ExportQuery, owner_of
 from api.instants import to_rfc3339
 from api.schemas import CredentialsOut, DeviceIn, DeviceOut, MqttOut, Page, RegisteredOut, ReportedOut, Series
 from api.series import SeriesQuery, answer, opened, tidy
@@ -78,6 +81,16 @@ def device_series(
     """A series of a device."""
     zone = hub.accounts.home(entry.home).timezone
     return answer(opened(hub.gate.device(entry.id, reader)), metric, query, zone=zone)
+
+
+@router.get("/{device_id}/telemetry/{metric}/export", response_class=StreamingResponse, responses=exports.RESPONSES)
+def device_export(
+    entry: DeviceDep, metric: str, query: Annotated[ExportQuery, Depends()], hub: HubDep, reader: ReaderDep
+) -> StreamingResponse:
+    """The whole of a series of a device as a file; as FHIR, for as long as it is whose it is now."""
+    zone = hub.accounts.home(entry.home).timezone
+    view = opened(hub.gate.device(entry.id, reader))
+    return exports.answer(hub, view, metric, query, zone=zone, owner=owner_of(hub, entry.id))
 
 
 def _visible(row: Device, caller: CallerDep, hub: Hub) -> bool:

@@ -7,9 +7,11 @@ import secrets
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
+from fastapi.responses import StreamingResponse
 
-from api import progress
+from api import exports, progress
 from api.deps import CallerDep, HubDep, OperatorDep, PersonDep, ReaderDep, zone_of
+from api.exports import ExportQuery, Owner
 from api.instants import to_instant, to_rfc3339
 from api.paging import before_of, cursor_of
 from api.progress_schemas import ProgressOut
@@ -72,6 +74,15 @@ def person_series(
 ) -> Series:
     """A series across a person's devices, each for as long as it was theirs."""
     return answer(opened(hub.gate.person(person_id, reader)), metric, query, zone=zone_of(person_id, hub))
+
+
+@router.get("/{person_id}/telemetry/{metric}/export", response_class=StreamingResponse, responses=exports.RESPONSES)
+def person_export(
+    person_id: PersonDep, metric: str, query: Annotated[ExportQuery, Depends()], hub: HubDep, reader: ReaderDep
+) -> StreamingResponse:
+    """The whole of such a series as a file: CSV, Parquet, JSON, or FHIR for what health records know."""
+    view = opened(hub.gate.person(person_id, reader))
+    return exports.answer(hub, view, metric, query, zone=zone_of(person_id, hub), owner=Owner(person_id))
 
 
 @router.get("/{person_id}/progress")

@@ -81,6 +81,8 @@ def test_a_good_model_is_read():
         ("kind: gauge", "kind: state", 6, "metrics.light", "not a range"),
         ("kind: gauge", "kind: gauge, values: [a]", 6, "metrics.light", "only a state"),
         ("kind: gauge", "kind: gauge, keep_days: 0", 6, "metrics.light.keep_days", "greater than or equal"),
+        ("kind: gauge", "kind: gauge, loinc: 1-1", 6, "metrics.light.loinc", "not a known code"),
+        ("kind: gauge", "kind: gauge, loinc: 8867-4", 6, "metrics.light", "a number in /min"),
         ("kind: gauge", "kind: gauge, resets: weekly", 6, "metrics.light.resets", "'daily'"),
         ("  light:", "  Light:", 6, "metrics.Light", "pattern"),
         ("  switched:", "  Switched!:", 8, "events.Switched!", "pattern"),
