@@ -31,6 +31,8 @@ from hub.inbox import Inbox
 from hub.metrics import Metrics
 from hub.narrator import Narrator
 from hub.outbox import Outbox
+from hub.peers.members import Members
+from hub.peers.peers import Peers
 from hub.pipeline import Pipeline
 from hub.presence import Presence
 from hub.refusals import Refusals
@@ -56,7 +58,7 @@ from rules.engine import Engine
 
 log = structlog.get_logger()
 
-FEATURES_EVERY = 5.0
+FEATURES_EVERY, PEERS_EVERY, DAILY_EVERY = 5.0, 2.0, 10.0
 ROLL_EVERY, SNAPSHOT_EVERY, TRIM_EVERY, TELL_TWINS_EVERY, FLUSH_EVERY = 6.0, 10.0, 3600.0, 0.2, 0.5
 PASS_TIME_EVERY = 0.25
 
@@ -95,6 +97,7 @@ class Hub:
     ledger: Ledger
     consents: Consents
     keeper: Keeper
+    peers: Peers
     gate: Gate
     desk: Desk
     rulebook: Rulebook
@@ -134,6 +137,7 @@ def open_hub(settings: Settings) -> Iterator[Hub]:
         engine.on_loop = lambda decision: log.warning("rule_loop_cut", rule=decision.rule)
         stores.accounts.ensure_operator(_operator_password(settings))
         _learn(stores)
+        peers = _open_peers(data_dir, stores, stack)
 
         pipeline = Pipeline(
             inbox=inbox,
@@ -178,6 +182,8 @@ def open_hub(settings: Settings) -> Iterator[Hub]:
             [
                 Chore("roll", ROLL_EVERY, telemetry.roll),
                 Chore("features", FEATURES_EVERY, keeper.refresh),
+                Chore("peers", PEERS_EVERY, peers.catch_up),
+                Chore("peers_snapshot", DAILY_EVERY, peers.keep_daily),
                 Chore("pass_time", PASS_TIME_EVERY, pipeline.let_time_pass),
                 Chore("snapshot", SNAPSHOT_EVERY, pipeline.take_snapshot),
                 Chore("keep_snapshot", FLUSH_EVERY, pipeline.keep_snapshot),
@@ -199,7 +205,10 @@ def open_hub(settings: Settings) -> Iterator[Hub]:
             ledger=ledger,
             consents=stores.consents,
             keeper=keeper,
-            gate=Gate(registry=registry, fleet=stores.fleet, ledger=ledger, telemetry=telemetry, keeper=keeper),
+            peers=peers,
+            gate=Gate(
+                registry=registry, fleet=stores.fleet, ledger=ledger, telemetry=telemetry, keeper=keeper, peers=peers
+            ),
             desk=Desk(
                 registry=registry,
                 accounts=stores.accounts,
@@ -212,7 +221,7 @@ def open_hub(settings: Settings) -> Iterator[Hub]:
                 gatekeeper=gatekeeper,
                 on_moved=narrator.command_moved,
                 on_amended=keeper.refind,
-                on_decided=lambda *_: None,
+                on_decided=peers.decided,
             ),
             rulebook=rulebook,
             replays=Replays(rulebook),
@@ -318,6 +327,14 @@ def _open_stores(settings: Settings, stack: contextlib.ExitStack) -> Stores:
         telemetry,
         Keeper(registry, accounts, fleet, telemetry, features),
     )
+
+
+def _open_peers(data_dir: Path, stores: Stores, stack: contextlib.ExitStack) -> Peers:
+    members = Members(stores.registry, stores.accounts, stores.fleet)
+    path = data_dir / "peers.duckdb"
+    peers = Peers(path, members=members, keeper=stores.keeper, now=lambda: time.time_ns() // 1_000_000)
+    stack.callback(peers.close)
+    return peers
 
 
 def _learn(stores: Stores) -> None:

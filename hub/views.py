@@ -7,7 +7,7 @@ The API gets at telemetry only by asking `Gate.use` for a purpose; what it gets 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
@@ -16,16 +16,18 @@ from devices.errors import NotFound
 from devices.model import Metric
 from devices.sample import Event, Instant
 from hub.features.keeper import Keeper
+from hub.peers.peers import Among, MonthAmong, Peers
 from hub.registry import Registry
 from hub.store.fleet import Fleet
 from hub.store.ledger import Ledger
 from hub.store.tables import UsageRow
 from hub.telemetry import AGGS, FAR_FUTURE, Agg, Day, Point, Span, TelemetryStore, Window
+from rules.cohorts import Dimension
 from rules.consent import permit
 from rules.daily import Columns
-from rules.features import FEATURES
+from rules.features import FEATURES, Feature
 
-__all__ = ["AGGS", "Agg", "Day", "Denied", "Gate", "Point", "Reader", "View", "Window"]
+__all__ = ["AGGS", "Agg", "Among", "Day", "Denied", "Gate", "MonthAmong", "Point", "Reader", "View", "Window"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,7 @@ class Kept(NamedTuple):
     """Whose features may be seen, of which categories."""
 
     keeper: Keeper
+    peers: Peers
     person: str
     categories: frozenset[str]
 
@@ -80,6 +83,12 @@ class View:
         found = self._kept.keeper.days(self._kept.person, first, last)
         return {name: found[name] for name in found if FEATURES[name].category in self._kept.categories}
 
+    def among(self, feature: Feature, by: Iterable[Dimension]) -> Among:
+        """Where a person stands among people like them. Raises `Invalid`."""
+        if self._kept is None or feature.category not in self._kept.categories:
+            return Among(None, missing="days")
+        return self._kept.peers.among(self._kept.person, feature, by)
+
     def first_day(self) -> date | None:
         """The first day of which there are features."""
         bounds = self._kept.keeper.bounds(self._kept.person) if self._kept else None
@@ -94,10 +103,17 @@ class Gate:
     """Opens views. What is not known, or not allowed for the purpose, is not shown."""
 
     def __init__(
-        self, *, registry: Registry, fleet: Fleet, ledger: Ledger, telemetry: TelemetryStore, keeper: Keeper
+        self,
+        *,
+        registry: Registry,
+        fleet: Fleet,
+        ledger: Ledger,
+        telemetry: TelemetryStore,
+        keeper: Keeper,
+        peers: Peers,
     ) -> None:
         self._registry, self._fleet, self._ledger, self._telemetry = registry, fleet, ledger, telemetry
-        self._keeper = keeper
+        self._keeper, self._peers = keeper, peers
 
     def person(self, person: str, reader: Reader) -> View | Denied:
         """All devices of a person, each for as long as it was theirs."""
@@ -129,10 +145,10 @@ class Gate:
             if metric.spec.category in categories
         }
         if not categories:
-            return Denied(f"nobody allowed the purpose {reader.purpose!r}")
+            return Denied(f"the purpose {reader.purpose!r} is not allowed; people allow it themselves: PUT …/consents")
         if subject is not None and subject != reader.person:
             self._record(reader, subject, sorted({metric.spec.category for metric in metrics.values()}))
-        kept = Kept(self._keeper, subject, categories) if featured and subject is not None else None
+        kept = Kept(self._keeper, self._peers, subject, categories) if featured and subject is not None else None
         return View(self._telemetry, spans, metrics, kept)
 
     def _record(self, reader: Reader, subject: str, categories: Sequence[str]) -> None:

@@ -16,7 +16,8 @@ from rules.families import FAMILIES, Family, family_for, servable
 class Candidate:
     """A cohort that could be told of: the atoms it is made of, ascending.
 
-    Nobody is in two of the same `shape`. The higher the `grain`, the finer: such go first when some must.
+    Nobody is in two of the same `shape`. Those of the highest `grain` go first when some must: those of more dimensions, and of
+    a time of acquiring; years before quarters, and these before months, which is what people ask for.
     """
 
     key: str
@@ -73,9 +74,8 @@ def _cohorts(by: Sequence[Dimension], atom: Member) -> list[Cohort]:
 
 
 def _candidate(cohort: Cohort, atoms: list[int]) -> Candidate:
-    """A finer one has more dimensions, and of as many the shorter span."""
-    fine = {1: 3, 3: 2, 12: 1}[cohort.acquired.months] if cohort.acquired else 0
-    grain = 4 * len(cohort.by) + fine
+    timed = {1: 1, 3: 2, 12: 3}[cohort.acquired.months] if cohort.acquired else 0
+    grain = 4 * len(cohort.by) + timed
     return Candidate(
         key=cohort.key, atoms=np.array(atoms, dtype=np.intp), shape=cohort.shape, grain=grain, cohort=cohort
     )

@@ -61,7 +61,7 @@ def plan(
 ) -> Plan:
     """Choose what to tell of one feature in one month, from how many people are in each atom [atoms].
 
-    When some must go, those go first that were not told before, then the finest, then the smallest.
+    When some must go, those go first that were not told before, then those of the highest grain, then the smallest.
     """
     planning = _Planning(list(cohorts), people, past or Past(), floors.cohort)
     planning.hold_small()
@@ -121,26 +121,29 @@ class _Planning:
     def hold_for_remainders(self) -> None:
         """Let what is left of every cohort, without those of one shape that lie in it, be nobody or enough.
 
-        One pass does: what is left grows by a whole cohort whenever one goes.
+        They are taken in one after the other, the last to go first; who would leave too few in another, or be left too few by
+        others, stays out.
         """
         kept = np.flatnonzero(self.kept)
         if not len(kept):
             return
         inside, sizes = self._inside(kept), self.sizes[kept]
         shapes, shape_of = np.unique([self.all[at].shape for at in kept], return_inverse=True)
-        taken = (inside * sizes[None, :]) @ (shape_of[:, None] == np.arange(len(shapes)))
-        there = np.ones(len(kept), dtype=bool)
-        for at, shape in enumerate(shape_of):
-            parents = inside[:, at] & there
-            if self._too_few(sizes[at] - taken[at], taken[at]) or self._too_few(
-                sizes[parents] - taken[parents, shape], taken[parents, shape]
-            ):
-                there[at] = False
-                taken[inside[:, at], shape] -= sizes[at]
+        taken = np.zeros((len(kept), len(shapes)), np.int64)
+        there = np.zeros(len(kept), dtype=bool)
+        for at in range(len(kept) - 1, -1, -1):
+            shape, parents = shape_of[at], inside[:, at]
+            around = parents & there
+            mine = sizes[at] - taken[at]
+            theirs = sizes[around] - taken[around, shape] - sizes[at]
+            if self._too_few(mine[taken[at] > 0]) or self._too_few(theirs):
                 self.hold(int(kept[at]), "remainder")
+            else:
+                there[at] = True
+                taken[parents, shape] += sizes[at]
 
-    def _too_few(self, left: NDArray[np.int64], taken: NDArray[np.int64]) -> bool:
-        return bool(((taken > 0) & (left > 0) & (left < self.floor)).any())
+    def _too_few(self, left: NDArray[np.int64]) -> bool:
+        return bool(((left > 0) & (left < self.floor)).any())
 
     def _inside(self, kept: NDArray[np.intp]) -> NDArray[np.bool_]:
         """[parent, child]: whether all people of the one are in the other, which is larger or of another shape."""

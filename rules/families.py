@@ -23,11 +23,36 @@ FAMILIES: tuple[Family, ...] = (
 )
 
 
+OFFERED: tuple[Family, ...] = (
+    ("model",),
+    ("age_band",),
+    ("sex",),
+    ("region",),
+    ("age_band", "sex"),
+    ("model", "acquired_month"),
+    ("model", "age_band", "sex"),
+    ("model", "acquired_month", "age_band"),
+    ("model", "acquired_month", "sex"),
+    ("model", "acquired_month", "age_band", "sex"),
+)
+"""What people may ask for. The more there are, the more must be held back."""
+
+
 class Cell(NamedTuple):
     """Those who are the same in every dimension of a family."""
 
     family: Family
     values: tuple[str | int | None, ...]
+
+
+def offered_for(by: Iterable[Dimension]) -> Family:
+    """What is offered of these dimensions; raises `Invalid`."""
+    wanted = set(by)
+    for family in OFFERED:
+        if wanted == set(family):
+            return family
+    there = "; ".join(", ".join(family) for family in OFFERED)
+    raise Invalid(f"People are not compared by {', '.join(sorted(wanted)) or 'nothing'} together, but by: {there}.")
 
 
 def family_for(by: Iterable[Dimension], families: Sequence[Family] = FAMILIES) -> Family:

