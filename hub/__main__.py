@@ -11,6 +11,7 @@ from typing import NoReturn
 
 from devices.errors import HubError
 from hub import workbench
+from hub.features import command as features
 from hub.settings import Settings, load
 
 
@@ -27,10 +28,13 @@ def main(arguments: list[str] | None = None) -> int:
     check = commands.add_parser("check", help="check device models and rules, naming file, line and reason")
     check.add_argument("files", nargs="*", type=Path, metavar="MODEL.yaml", help="model files; all that ship if none")
     workbench.add_to(commands)
+    features.add_to(commands)
     options = parser.parse_args(arguments)
     try:
         if options.command == "rules":
             return workbench.run(options)
+        if options.command == "features":
+            return features.run(options)
         if options.command == "check":
             return _check(options.files)
         return _serve(load(), demo=options.demo)

@@ -181,7 +181,7 @@ def open_hub(settings: Settings) -> Iterator[Hub]:
         upkeep = Upkeep(
             [
                 Chore("roll", ROLL_EVERY, telemetry.roll),
-                Chore("features", FEATURES_EVERY, keeper.refresh),
+                Chore("features", FEATURES_EVERY, keeper.keep_up),
                 Chore("peers", PEERS_EVERY, peers.catch_up),
                 Chore("peers_snapshot", DAILY_EVERY, peers.keep_daily),
                 Chore("pass_time", PASS_TIME_EVERY, pipeline.let_time_pass),

@@ -1,4 +1,4 @@
-"""Replays of many scopes, on all cores: every worker is a process of its own that compiles the rule itself."""
+"""Much work on all cores, each a process of its own: replays of many scopes, features of many people."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import os
 import pickle
 import signal
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from devices.sample import Instant
 from hub.catalogue import load_models
@@ -21,9 +21,11 @@ from rules.program import Program, compile_rule
 from rules.replay import History, replay
 from rules.subject import Subject
 
+Outcome = TypeVar("Outcome")
+
 NICENESS = 10
 WORTH_IT = 4
-"""Fewer scopes than this are done before a second process has started."""
+"""Fewer calls than this are done before a second process has started."""
 
 
 class _Asked(NamedTuple):
@@ -53,14 +55,24 @@ def replay_all(
 ) -> Generator[Found, None, None]:
     """What a rule would have decided, scope by scope and in their order; `past_of` is called in this process."""
     asked = _Asked(pickle.dumps(rule), since, until)
-    cores = min(cores or os.cpu_count() or 1, len(subjects))
-    if cores < 2 or len(subjects) < WORTH_IT:
-        for subject in subjects:
-            yield replay_one(asked, subject, past_of(subject))
+    work = ((replay_one, (asked, subject, past_of(subject))) for subject in subjects)
+    yield from spread(work, cores=cores, count=len(subjects))
+
+
+def spread(
+    work: Iterable[tuple[Callable[..., Outcome], tuple[Any, ...]]], *, cores: int | None, count: int
+) -> Generator[Outcome, None, None]:
+    """What comes of calls, in their order, made in other processes if there are many of them (about `count`) and several
+    cores (all if `None`); no more arguments are in memory than keep every core busy. `work` is gone through in this process.
+    """
+    cores = min(cores or os.cpu_count() or 1, count)
+    if cores < 2 or count < WORTH_IT:
+        for call, arguments in work:
+            yield call(*arguments)
         return
     pool = ProcessPoolExecutor(cores, mp_context=multiprocessing.get_context("spawn"), initializer=_give_way)
     try:
-        yield from _spread(pool, asked, subjects, past_of, ahead=2 * cores)
+        yield from _ahead(pool, work, ahead=2 * cores)
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 
@@ -71,22 +83,15 @@ def replay_one(asked: _Asked, subject: Subject, past: History) -> Found:
     return Found(replayed.scope, replayed.decisions, replayed.samples)
 
 
-def _spread(
-    pool: ProcessPoolExecutor,
-    asked: _Asked,
-    subjects: Sequence[Subject],
-    past_of: Callable[[Subject], History],
-    *,
-    ahead: int,
-) -> Iterator[Found]:
-    """Keep every worker busy, with no more histories in memory than that takes."""
-    waiting: deque[Future[Found]] = deque()
-    for subject in subjects:
+def _ahead(
+    pool: ProcessPoolExecutor, work: Iterable[tuple[Callable[..., Outcome], tuple[Any, ...]]], *, ahead: int
+) -> Iterator[Outcome]:
+    waiting: deque[Future[Outcome]] = deque()
+    for call, arguments in work:
         if len(waiting) >= ahead:
             yield waiting.popleft().result()
-        past = past_of(subject)
         with _uninterrupted():
-            waiting.append(pool.submit(replay_one, asked, subject, past))
+            waiting.append(pool.submit(call, *arguments))
     while waiting:
         yield waiting.popleft().result()
 

@@ -12,7 +12,7 @@ resting rate is not known: from 50 and 70 % of it (CDC). Recovery in the first m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import NamedTuple
@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from devices.sample import DAY, HOUR, MINUTE, SECOND, Instant
 from rules.stays import EVENING, Dates, Stay, begins, dates
 from rules.stretches import Instants, Numbers, Stretches, beside, cut, held, overlap
+from rules.subject import highest_by_age
 
 LISTENED: tuple[str, ...] = ("steps", "distance", "energy", "heart_rate", "sleep_stage", "weight")
 WORKOUT = "workout.ended"
@@ -74,10 +75,10 @@ class Observed:
 
 @dataclass(frozen=True, slots=True)
 class Wearer:
-    """What must be known of a person: where they were (at least one stay), and the maximum of their heart by age, /min."""
+    """What must be known of a person: where they were (at least one stay), and their year of birth, if it is known."""
 
     stays: Sequence[Stay]
-    highest: Callable[[date], float | None]
+    birth_year: int | None
 
 
 def needed(stays: Sequence[Stay], first: date, last: date) -> tuple[Instant, Instant]:
@@ -188,8 +189,8 @@ class _Days:
 
     def _limits(self, resting: Numbers) -> Numbers:
         """Heart rates from which effort is moderate and vigorous, a column for each day."""
-        days = [date.fromordinal(self._first + place) for place in range(self._count)]
-        highest = np.array([self._wearer.highest(day) or np.nan for day in days])
+        years = np.array([date.fromordinal(self._first + place).year for place in range(self._count)])
+        highest = highest_by_age(years - np.array(self._wearer.birth_year or np.nan))
         reserve = highest - resting
         by_reserve = np.array([resting + 0.4 * reserve, resting + 0.6 * reserve])
         return np.where(np.isnan(reserve), np.array([0.5 * highest, 0.7 * highest]), by_reserve)

@@ -2,33 +2,32 @@
 
 What came in marks its day stale, in the telemetry store and with the rollups; the days that it bears on are found anew from
 telemetry, as a whole and by the same function as a rebuild of everything. So what is kept is always what history says, and a
-crash only means finding some days again. Days that go on are found once an hour, or when somebody asks.
+crash only means finding some days again. Days that go on are found when somebody asks.
 """
 
 from __future__ import annotations
 
 import threading
-import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 
-from devices.sample import DAY, Instant
+from devices.sample import Instant
 from hub.features.store import FeatureStore
 from hub.registry import Registry
 from hub.store.accounts import Accounts
 from hub.store.fleet import Fleet
 from hub.telemetry import FAR_FUTURE, Scan, Span, Stale, TelemetryStore, Window
-from rules.daily import LISTENED, WORKOUT, Columns, Observed, Strand, Wearer, features_of, needed
+from hub.workers import spread
+from rules.daily import KEPT, LISTENED, WORKOUT, Columns, Observed, Strand, Wearer, features_of, needed
 from rules.derived import LOOK_BACK_DAYS, Body, derived
 from rules.stays import Stay
-from rules.subject import recommended_max_heart_rate
 
 BEARS_ON = (-1, 4)
 """A UTC day bears on the days from one before to four after it: other zones, nights, and what a day looks back on."""
-GO_ON_EVERY_S = 3600.0
+AT_ONCE_PEOPLE = 20
 KEPT_RAW_DAYS = 390
 """Of days longer ago the raw data may be gone; what was found of them stays as it is."""
 AT_ONCE_DAYS = 200
@@ -55,7 +54,6 @@ class Keeper:
         self._registry, self._accounts, self._fleet = registry, accounts, fleet
         self._telemetry, self.store, self._today = telemetry, store, today
         self._keeping = threading.Lock()
-        self._last_found: dict[str, float] = {}
         self.on_kept: Callable[[Sequence[str], date, date], None] = lambda *_: None
         """Hears of whom, and of which days, there are new features."""
 
@@ -74,31 +72,32 @@ class Keeper:
         self.refresh(person)
         return self.store.bounds(person)
 
-    def refresh(self, person: str | None = None) -> int:
-        """Find what is stale: of one person, or of everybody, their days that go on now and then; how many people that were."""
+    def refresh(self, person: str) -> None:
+        """Find what is stale of a person, the day that goes on too."""
         with self._keeping:
-            stale = self._by_person(self._telemetry.stale(), person)
-            for each, days in stale.items():
-                if each is not None:
-                    self._find_stale(each, days)
-                self._telemetry.settle(days)
-            return len(stale)
+            self._settle(person, self._by_owner(self._telemetry.stale()).get(person, []))
+
+    def keep_up(self) -> int:
+        """Find what is stale of days that are over, of some people at a time; how many are left."""
+        today = self._today().toordinal() - EPOCH
+        over = self._by_owner([each for each in self._telemetry.stale() if each.day < today])
+        for person, days in list(over.items())[:AT_ONCE_PEOPLE]:
+            with self._keeping:
+                self._settle(person, days)
+        return max(len(over) - AT_ONCE_PEOPLE, 0)
 
     def refind(self, person: str) -> None:
         """Find everything of a person anew: what is known of them changed."""
-        with self._keeping:
-            self._rebuild(person)
+        for _ in self.rebuild([person]):
+            pass
 
-    def rebuild(self, people: Iterable[str]) -> Iterator[tuple[str, int]]:
-        """Find everything anew from history; person by person, and how many samples that took."""
-        for person in people:
+    def rebuild(self, people: Sequence[str], *, cores: int | None = 1) -> Iterator[tuple[str, int]]:
+        """Find everything anew from history, on so many cores, `None` for all; person by person, with how many samples that took."""
+        asked = ((features_found, (person, *past)) for person in people for past in self._pasts(person))
+        for person, first, columns, samples in spread(asked, cores=cores, count=len(people)):
             with self._keeping:
-                yield person, self._rebuild(person)
-
-    def _body(self, people: Sequence[str]) -> Body:
-        known = [self._accounts.person(person) for person in people]
-        years = np.array([[each.birth_year or np.nan] for each in known])
-        return Body(years, np.array([[each.height_cm or np.nan] for each in known]) / 100)
+                self._keep(person, first, columns)
+            yield person, samples
 
     def wearer(self, person: str) -> Wearer:
         """What features must know of a person."""
@@ -107,62 +106,62 @@ class Keeper:
         zone = self._accounts.home(home).timezone if home else "UTC"
         if not stays or stays[0].since > 0:
             stays.insert(0, Stay(0, zone))
-        return Wearer(stays, self._highest(person))
+        return Wearer(stays, self._registry.subjects[person].birth_year)
 
-    def _highest(self, person: str) -> Callable[[date], float | None]:
-        subject = self._registry.subjects[person]
-        return lambda day: recommended_max_heart_rate(subject, (day.toordinal() - EPOCH) * DAY)
+    def _body(self, people: Sequence[str]) -> Body:
+        known = [self._accounts.person(person) for person in people]
+        years = np.array([[each.birth_year or np.nan] for each in known])
+        return Body(years, np.array([[each.height_cm or np.nan] for each in known]) / 100)
 
-    def _by_person(self, stale: Sequence[Stale], wanted: str | None) -> dict[str | None, list[Stale]]:
-        """Stale days by the person whose device it is; those that go on only if asked for, or found long enough ago."""
-        owners = {entry.id: entry.owner for entry in list(self._registry.entries.values())}
-        today = self._today().toordinal() - EPOCH
+    def _by_owner(self, stale: Sequence[Stale]) -> dict[str | None, list[Stale]]:
+        """Stale days by the person whose device it is, those of nobody among them."""
+        entries = self._registry.entries
         grouped: dict[str | None, list[Stale]] = defaultdict(list)
         for each in stale:
-            owner = owners.get(each.source)
-            if wanted is None and each.day >= today and time.monotonic() < self._last_found.get(owner or "", 0.0):
-                continue
-            if wanted in (None, owner):
-                grouped[owner].append(each)
+            entry = entries.get(each.source)
+            grouped[entry.owner if entry is not None else None].append(each)
         return grouped
 
-    def _find_stale(self, person: str, days: Sequence[Stale]) -> None:
-        self._last_found[person] = time.monotonic() + GO_ON_EVERY_S
-        oldest = self._today().toordinal() - KEPT_RAW_DAYS
+    def _settle(self, person: str | None, days: Sequence[Stale]) -> None:
+        if person is not None:
+            for first, last in self._borne_on(days):
+                self._keep(*features_found(person, *self._past(person, first, last))[:3])
+        if days:
+            self._telemetry.settle(days)
+
+    def _borne_on(self, days: Sequence[Stale]) -> Iterator[tuple[date, date]]:
+        """The days on which stale ones bear, as first and last of several in a row."""
+        today = self._today().toordinal()
         low, high = BEARS_ON
         wanted = {each.day + EPOCH + near for each in days for near in range(low, high + 1)}
-        for first, last in _runs(sorted(day for day in wanted if day >= oldest)):
-            self._find(person, date.fromordinal(first), date.fromordinal(last))
+        return _runs(sorted(day for day in wanted if today - KEPT_RAW_DAYS <= day <= today + 1))
 
-    def _rebuild(self, person: str) -> int:
-        """Everything of which there still is raw data."""
-        spans = self._spans(person)
-        today = self._today()
-        first = today - timedelta(days=KEPT_RAW_DAYS)
-        known = [day.day for metric in LISTENED for day in self._telemetry.days(spans, metric, first, today)]
-        if not known:
-            return 0
-        first, last = min(known) - timedelta(days=1), max(known) + timedelta(days=1)
-        return sum(
-            self._find(person, date.fromordinal(low), date.fromordinal(high))
-            for low, high in _runs(list(range(first.toordinal(), last.toordinal() + 1)))
-        )
+    def _keep(self, person: str, first: date, columns: Columns) -> None:
+        self.store.keep(person, first, columns)
+        self.on_kept([person], first, first + timedelta(days=len(columns[KEPT[0]]) - 1))
 
-    def _find(self, person: str, first: date, last: date) -> int:
-        """Find and keep the features of some days; how many samples that took."""
+    def _pasts(self, person: str) -> Iterator[tuple[Observed, Wearer, date, date]]:
+        """Everything of which there still is raw data, in pieces."""
+        spans, today = self._spans(person), self._today()
+        oldest = today - timedelta(days=KEPT_RAW_DAYS)
+        known = [day.day for metric in LISTENED for day in self._telemetry.days(spans, metric, oldest, today)]
+        if known:
+            days = range(min(known).toordinal() - 1, max(known).toordinal() + 2)
+            for first, last in _runs(days):
+                yield self._past(person, first, last)
+
+    def _past(self, person: str, first: date, last: date) -> tuple[Observed, Wearer, date, date]:
+        """What bears on some days of a person."""
         wearer = self.wearer(person)
         since, until = needed(wearer.stays, first, last)
-        observed, count = self._observed(self._spans(person), since, until)
-        self.store.keep(person, first, features_of(observed, wearer, first=first, last=last))
-        self.on_kept([person], first, last)
-        return count
+        return self._observed(self._spans(person), since, until), wearer, first, last
 
     def _spans(self, person: str) -> list[Span]:
         """A person's devices, the most trusted first: the one acquired last."""
         owned = self._fleet.trusted(person)
         return [Span(each.device_id, each.since, FAR_FUTURE if each.until is None else each.until) for each in owned]
 
-    def _observed(self, spans: Sequence[Span], since: Instant, until: Instant) -> tuple[Observed, int]:
+    def _observed(self, spans: Sequence[Span], since: Instant, until: Instant) -> Observed:
         scan = self._telemetry.scan(spans, LISTENED, since=since, until=until)
         events = self._telemetry.events(spans, Window(since, until, limit=EVENTS_LIMIT))
         order = list(dict.fromkeys(span.source for span in spans))
@@ -177,7 +176,7 @@ class Keeper:
             if metric.spec.kind == "counter" and metric.spec.resets == "daily"
         )
         workouts = [each.astype(np.int64) for each in ended if len(each)]
-        return Observed(_strands(scan, order), workouts, resets), len(scan.at)
+        return Observed(_strands(scan, order), workouts, resets)
 
 
 def _strands(scan: Scan, order: Sequence[str]) -> dict[str, list[Strand]]:
@@ -193,14 +192,18 @@ def _strands(scan: Scan, order: Sequence[str]) -> dict[str, list[Strand]]:
     return strands
 
 
-def _runs(days: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """Days in a row, as first and last, at most `AT_ONCE_DAYS` each."""
-    first = last = None
-    for day in days:
-        if first is None or last is None or day != last + 1 or day - first >= AT_ONCE_DAYS:
-            if first is not None and last is not None:
-                yield first, last
-            first = day
-        last = day
-    if first is not None and last is not None:
-        yield first, last
+def features_found(
+    person: str, observed: Observed, wearer: Wearer, first: date, last: date
+) -> tuple[str, date, Columns, int]:
+    """Whose features, from which day on, which, and of how many samples: what another process answers."""
+    samples = sum(len(strand.at) for strands in observed.strands.values() for strand in strands)
+    return person, first, features_of(observed, wearer, first=first, last=last), samples
+
+
+def _runs(days: Sequence[int]) -> Iterator[tuple[date, date]]:
+    """Days (ordinals, rising) in a row, as first and last, at most `AT_ONCE_DAYS` each."""
+    start = 0
+    for place in range(1, len(days) + 1):
+        if place == len(days) or days[place] != days[place - 1] + 1 or place - start >= AT_ONCE_DAYS:
+            yield date.fromordinal(days[start]), date.fromordinal(days[place - 1])
+            start = place

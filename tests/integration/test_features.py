@@ -85,8 +85,8 @@ def _chunks(days):
         day = SINCE + timedelta(days=place)
         for device in ["watch", *(["old-watch"] if place % 5 == 2 else [])]:
             moments = _thinned(observed_on(wearer, day, device=device, seed=3, zone=ZoneInfo(SEOUL)))
-            for start in range(0, len(moments), 200):
-                yield [change for moment in moments[start : start + 400] for change in _changes(device, moment)]
+            for start in range(0, len(moments), 500):
+                yield [change for moment in moments[start : start + 500] for change in _changes(device, moment)]
 
 
 def _thinned(moments):
@@ -128,7 +128,7 @@ def test_a_year_of_late_doubled_and_reordered_data_across_time_zones_gives_the_f
     for message in disturb(messages, faults, seed=9).messages:
         faulty.telemetry.append(chunks[int(message.payload)])
         if chance.random() < 0.02:
-            faulty.keeper.refresh()
+            faulty.keeper.keep_up()
     wanted = clean.features()
     _same(faulty.features(), wanted)
     for name in FEATURES:
@@ -143,7 +143,7 @@ def test_what_was_found_survives_and_what_was_not_is_found_after_a_restart(world
     chunks = list(_chunks(6))
     for chunk in chunks[: len(chunks) // 2]:
         world.telemetry.append(chunk)
-    world.keeper.refresh()
+    world.keeper.keep_up()
     half = world.keeper.store.days("minji", SINCE, world.last)
     assert not np.isnan(half["steps"]).all()
     for chunk in chunks[len(chunks) // 2 :]:
@@ -162,14 +162,17 @@ def test_what_was_found_survives_and_what_was_not_is_found_after_a_restart(world
     store.close()
 
 
-def test_a_day_that_goes_on_is_found_when_asked_for_and_else_once_an_hour(worlds):
+def test_a_day_that_goes_on_is_found_only_when_asked_for(worlds):
     world = worlds("one", 2)
     world.keeper._today = lambda: world.last
     for chunk in _chunks(2):
         world.telemetry.append(chunk)
-    assert world.keeper.refresh() == 1
+    world.keeper.keep_up()
+    known = world.keeper.store.days("minji", SINCE, world.last)["steps"]
+    assert not np.isnan(known[0])
     world.telemetry.append([Sample("watch", "steps", begins(world.last + timedelta(days=1), SEOUL) - 1, 30_000.0)])
-    assert world.keeper.refresh() == 0
+    world.keeper.keep_up()
+    assert [each.day for each in world.telemetry.stale()] == [(world.last - date(1970, 1, 1)).days]
     assert world.features()["steps"][-1] == 30_000
 
 

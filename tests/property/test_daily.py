@@ -47,7 +47,7 @@ def pasts(draw):
 
 
 def _of(observed, stays, first, last):
-    return features_of(observed, Wearer(stays, lambda day: 187.0), first=first, last=last)
+    return features_of(observed, Wearer(stays, 1996), first=first, last=last)
 
 
 def _cut_out(observed, since, until):
@@ -131,7 +131,7 @@ def test_a_day_by_hand():
     found = _of(observed, [Stay(0, SEOUL)], FIRST, FIRST + timedelta(days=1))
     assert found["steps"][0] == 1439 * 7
     assert found["resting_heart_rate"][0] == 55
-    assert found["active_minutes"][0] == 30  # from 55 + 0.4 x (187 - 55) = 107.8; after the run 100 is not
+    assert found["active_minutes"][0] == 30  # from 55 + 0.4 x (187 - 55) = 107.8, at 30; after the run 100 is not
     assert found["vigorous_minutes"][0] == 30  # from 134.2
     assert found["heart_rate_recovery"][0] == 150 - 100
     assert found["sleep_minutes"][0] == 240  # a stage is believed for four hours
@@ -149,7 +149,7 @@ def test_a_day_on_which_clocks_change_has_its_hours(zone, day, hours):
     observed = Observed({"heart_rate": [_minutes(start - DAY, 3 * 1440, 160)]}, [], frozenset())
     found = _of(observed, [Stay(0, zone)], day, day)
     assert found["active_minutes"][0] == 0  # all day at the resting rate: no reserve was touched
-    counted = features_of(observed, Wearer([Stay(0, zone)], lambda _: 100.0), first=day, last=day)
+    counted = features_of(observed, Wearer([Stay(0, zone)], 1871), first=day, last=day)
     assert counted["active_minutes"][0] == hours * 60  # at more than the maximum by age
 
 
