@@ -14,26 +14,24 @@ from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 
-from devices.sample import Instant
+from hub.features.observations import Observations, Part
 from hub.features.store import FeatureStore
 from hub.registry import Registry
 from hub.store.accounts import Accounts
 from hub.store.fleet import Fleet
-from hub.telemetry import FAR_FUTURE, Scan, Span, Stale, TelemetryStore, Window
+from hub.telemetry import Stale, TelemetryStore
 from hub.workers import spread
-from rules.daily import KEPT, LISTENED, WORKOUT, Columns, Observed, Strand, Wearer, features_of, needed
+from rules.daily import KEPT, Columns, features_of
 from rules.derived import LOOK_BACK_DAYS, Body, derived
-from rules.stays import Stay
 
 BEARS_ON = (-1, 4)
 """A UTC day bears on the days from one before to four after it: other zones, nights, and what a day looks back on."""
-AT_ONCE_PEOPLE = 20
+AT_ONCE_PEOPLE = 10
+"""So many people's samples are read at a time."""
 KEPT_RAW_DAYS = 390
 """Of days longer ago the raw data may be gone; what was found of them stays as it is."""
 AT_ONCE_DAYS = 200
 """So many days are found at a time, with their samples in memory."""
-EVENTS_LIMIT = 100_000
-ASLEEP = frozenset({"light", "deep", "rem"})
 EPOCH = date(1970, 1, 1).toordinal()
 
 
@@ -51,8 +49,9 @@ class Keeper:
         today: Callable[[], date] = lambda: datetime.now(UTC).date(),
     ) -> None:
         """`today` is the date in UTC."""
-        self._registry, self._accounts, self._fleet = registry, accounts, fleet
+        self._registry, self._accounts = registry, accounts
         self._telemetry, self.store, self._today = telemetry, store, today
+        self._observations = Observations(registry, accounts, fleet, telemetry)
         self._keeping = threading.Lock()
         self.on_kept: Callable[[Sequence[str], date, date], None] = lambda *_: None
         """Hears of whom, and of which days, there are new features."""
@@ -92,21 +91,15 @@ class Keeper:
             pass
 
     def rebuild(self, people: Sequence[str], *, cores: int | None = 1) -> Iterator[tuple[str, int]]:
-        """Find everything anew from history, on so many cores, `None` for all; person by person, with how many samples that took."""
-        asked = ((features_found, (person, *past)) for person in people for past in self._pasts(person))
-        for person, first, columns, samples in spread(asked, cores=cores, count=len(people)):
+        """Find everything anew of which there still is raw data, on so many cores, `None` for all.
+
+        Answers person by person, for as many days as are found at a time, with how many samples that took.
+        """
+        work = ((_found, (part,)) for part in self._parts(people))
+        for person, first, columns, samples in spread(work, cores=cores, count=len(people)):
             with self._keeping:
                 self._keep(person, first, columns)
             yield person, samples
-
-    def wearer(self, person: str) -> Wearer:
-        """What features must know of a person."""
-        stays = [Stay(stay.since, stay.timezone) for stay in self._accounts.stays(person)]
-        home = self._accounts.person(person).home_id
-        zone = self._accounts.home(home).timezone if home else "UTC"
-        if not stays or stays[0].since > 0:
-            stays.insert(0, Stay(0, zone))
-        return Wearer(stays, self._registry.subjects[person].birth_year)
 
     def _body(self, people: Sequence[str]) -> Body:
         known = [self._accounts.person(person) for person in people]
@@ -125,7 +118,8 @@ class Keeper:
     def _settle(self, person: str | None, days: Sequence[Stale]) -> None:
         if person is not None:
             for first, last in self._borne_on(days):
-                self._keep(*features_found(person, *self._past(person, first, last))[:3])
+                for part in self._observations.of([person], first, last):
+                    self._keep(*_found(part)[:3])
         if days:
             self._telemetry.settle(days)
 
@@ -140,64 +134,20 @@ class Keeper:
         self.store.keep(person, first, columns)
         self.on_kept([person], first, first + timedelta(days=len(columns[KEPT[0]]) - 1))
 
-    def _pasts(self, person: str) -> Iterator[tuple[Observed, Wearer, date, date]]:
-        """Everything of which there still is raw data, in pieces."""
-        spans, today = self._spans(person), self._today()
+    def _parts(self, people: Sequence[str]) -> Iterator[Part]:
+        today = self._today()
         oldest = today - timedelta(days=KEPT_RAW_DAYS)
-        known = [day.day for metric in LISTENED for day in self._telemetry.days(spans, metric, oldest, today)]
-        if known:
-            days = range(min(known).toordinal() - 1, max(known).toordinal() + 2)
-            for first, last in _runs(days):
-                yield self._past(person, first, last)
-
-    def _past(self, person: str, first: date, last: date) -> tuple[Observed, Wearer, date, date]:
-        """What bears on some days of a person."""
-        wearer = self.wearer(person)
-        since, until = needed(wearer.stays, first, last)
-        return self._observed(self._spans(person), since, until), wearer, first, last
-
-    def _spans(self, person: str) -> list[Span]:
-        """A person's devices, the most trusted first: the one acquired last."""
-        owned = self._fleet.trusted(person)
-        return [Span(each.device_id, each.since, FAR_FUTURE if each.until is None else each.until) for each in owned]
-
-    def _observed(self, spans: Sequence[Span], since: Instant, until: Instant) -> Observed:
-        scan = self._telemetry.scan(spans, LISTENED, since=since, until=until)
-        events = self._telemetry.events(spans, Window(since, until, limit=EVENTS_LIMIT))
-        order = list(dict.fromkeys(span.source for span in spans))
-        ended = [
-            np.array(sorted(event.observed_at for event in events if event.source == source and event.type == WORKOUT))
-            for source in order
-        ]
-        resets = frozenset(
-            name
-            for model in self._registry.models.values()
-            for name, metric in model.metrics.items()
-            if metric.spec.kind == "counter" and metric.spec.resets == "daily"
-        )
-        workouts = [each.astype(np.int64) for each in ended if len(each)]
-        return Observed(_strands(scan, order), workouts, resets)
+        for start in range(0, len(people), AT_ONCE_PEOPLE):
+            group = people[start : start + AT_ONCE_PEOPLE]
+            if (known := self._observations.known(group, oldest, today)) is not None:
+                for first, last in _runs(range(known[0].toordinal() - 1, known[1].toordinal() + 2)):
+                    yield from self._observations.of(group, first, last)
 
 
-def _strands(scan: Scan, order: Sequence[str]) -> dict[str, list[Strand]]:
-    """A scan's samples by metric, then by source in the order of trust."""
-    asleep = np.array([text in ASLEEP for text in scan.texts] + [False])
-    value = np.where(scan.text >= 0, asleep[scan.text].astype(np.float64), scan.value)
-    trusted = sorted(range(len(scan.sources)), key=lambda place: order.index(scan.sources[place]))
-    strands: dict[str, list[Strand]] = {}
-    for number, metric in enumerate(LISTENED):
-        of_metric = scan.metric == number
-        chosen = (of_metric & (scan.source == source) for source in trusted)
-        strands[metric] = [Strand(scan.at[rows], value[rows]) for rows in chosen if rows.any()]
-    return strands
-
-
-def features_found(
-    person: str, observed: Observed, wearer: Wearer, first: date, last: date
-) -> tuple[str, date, Columns, int]:
+def _found(part: Part) -> tuple[str, date, Columns, int]:
     """Whose features, from which day on, which, and of how many samples: what another process answers."""
-    samples = sum(len(strand.at) for strands in observed.strands.values() for strand in strands)
-    return person, first, features_of(observed, wearer, first=first, last=last), samples
+    found = features_of(part.observed, part.wearer, first=part.first, last=part.last)
+    return part.person, part.first, found, part.samples
 
 
 def _runs(days: Sequence[int]) -> Iterator[tuple[date, date]]:
