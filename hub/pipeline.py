@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from itertools import islice, takewhile
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, NamedTuple, TypeVar, cast
 
 import structlog
 
@@ -28,8 +28,10 @@ from hub.decoder import Decoder, Intake, refusal
 from hub.effects import effects_of
 from hub.inbox import Inbox, Wish
 from hub.metrics import Metrics
+from hub.recommender import Recommender
 from hub.registry import Entry, Registry
 from hub.snapshots import Snapshots
+from hub.store.consents import Consent, Consents, Decided
 from hub.store.ledger import Ledger, Recorded, Tick, Turn
 from hub.telemetry import Change, Stored, TelemetryStore
 from rules.decision import Decision
@@ -55,6 +57,14 @@ CATCH_UP_CHUNK = 10_000
 
 class Stopped(Exception):
     """The hub stops while a store cannot be written; what was not kept is not acknowledged."""
+
+
+class Records(NamedTuple):
+    """What the pipeline puts on record, and what it has to read to do so."""
+
+    ledger: Ledger
+    consents: Consents
+    recommender: Recommender
 
 
 class Observer:
@@ -83,18 +93,19 @@ class Pipeline:
         inbox: Inbox,
         registry: Registry,
         telemetry: TelemetryStore,
-        ledger: Ledger,
+        records: Records,
         snapshots: Snapshots,
         metrics: Metrics,
     ) -> None:
         self._inbox, self._registry, self._telemetry = inbox, registry, telemetry
-        self._ledger, self._metrics = ledger, metrics
+        self._ledger, self._consents, self._recommender = records
+        self._metrics = metrics
         self._snapshots, self._engine = snapshots, snapshots.engine
         self.observer = Observer()
         self.trouble: str | None = None
         self.begun_anew: set[str] = set()
         """The rules of which catching up found no state that it could read."""
-        self._arrivals = Arrivals(ledger.arrivals())
+        self._arrivals = Arrivals(self._ledger.arrivals())
         self._decoder = Decoder(registry, self._arrivals, metrics, may_be_online=self._may_be_online)
         self._bridge: Bridge
         self._stopping = threading.Event()
@@ -148,6 +159,7 @@ class Pipeline:
         loaded = self._snapshots.load(self._telemetry.last_seq())
         count = 0
         ticks = deque(self._ledger.ticks(loaded.since))
+        self._wind_back(ticks)
         stored = self._telemetry.since(loaded.since)
         while chunk := list(islice(stored, CATCH_UP_CHUNK)):
             count += len(chunk)
@@ -161,6 +173,14 @@ class Pipeline:
         self.begun_anew = loaded.missing
         self.save_last_snapshot()
         return count
+
+    def _wind_back(self, ticks: Iterable[Tick]) -> None:
+        """Know what people allowed before the first of these; each is heeded again in its place."""
+        first = next((tick.consent for tick in ticks if tick.consent), None)
+        if first is not None:
+            self._registry.forget_grants()
+            for each in self._consents.standing(before=first):
+                self._registry.grant(each.person, each.purpose, granted=each.granted, at=each.at)
 
     def let_time_pass(self) -> None:
         """Decide what is due though nothing happened. What that moved is on record, to be done again after a crash."""
@@ -178,6 +198,9 @@ class Pipeline:
             self._begin(tick)
             return []
         with self._engine.again(tick.seq):
+            if tick.consent:
+                self._heed(self._consents.decision(tick.consent))
+                return []
             return self._engine.tick(tick.until, surroundings=self._registry, now=_now())[1]
 
     def _feed_again(self, stored: Sequence[Stored], known: int) -> list[Decision]:
@@ -198,6 +221,21 @@ class Pipeline:
     def _begin(self, tick: Tick) -> bool:
         subject = self._registry.subject(tick.kind, tick.scope)
         return subject is not None and self._engine.begin(tick.kind, subject, at=tick.until)
+
+    def decide(self, consent: Consent) -> Decided | None:
+        """Somebody allows a purpose or takes it back: on record in its place among what devices say, and in force. In its
+        thread. `None` if it changes nothing; raises `NotFound`."""
+        decided = self._consents.decide(consent, place=self._telemetry.last_seq())
+        if decided is not None:
+            self._heed(consent)
+        return decided
+
+    def _heed(self, consent: Consent) -> None:
+        person = self._registry.subjects.get(consent.person)
+        self._registry.grant(consent.person, consent.purpose, granted=consent.granted, at=consent.at)
+        self._engine.forget(consent.person, consent.purpose)
+        if consent.granted and person is not None:
+            self._engine.begin("person", person, at=consent.at)
 
     def take_snapshot(self) -> None:
         """Begin to keep what the rules remember, in turn with what they are fed: a little after every turn."""
@@ -302,7 +340,13 @@ class Pipeline:
         effects = effects_of(decisions, self._registry)
         if events := effects.events:
             self._insist(lambda: self._telemetry.append(events))
-        return Turn(decisions, effects.commands, deliveries=effects.deliveries, traits=effects.traits)
+        return Turn(
+            decisions,
+            effects.commands,
+            deliveries=effects.deliveries,
+            traits=effects.traits,
+            recommendations=self._recommender.of(decisions),
+        )
 
     def _record(self, turn: Turn) -> Recorded:
         return self._insist(lambda: self._ledger.commit(turn, now=_now())) if turn else Recorded()

@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterable
 import msgspec
 
 from devices.model import Model
-from devices.sample import Event
+from devices.sample import Event, Instant
 from devices.twin import Twin
 from hub.store.tables import Device, Home, Ownership, Person, TuningRow
-from rules.consent import permit
+from rules.consent import Grants, permit
 from rules.subject import Origin, Subject
 from rules.surroundings import Around
 
@@ -41,6 +41,8 @@ class Registry:
         self.subjects: dict[str, Subject] = {}
         self.homes: dict[str, Subject] = {}
         self.granted: dict[str, frozenset[str]] = {}
+        self.grants: Grants = {}
+        """The same with since when, as the rules want it."""
         self._home_of: dict[str, str] = {}
         self._stays: dict[str, str] = {}
         self._tuned: dict[str, dict[str, float]] = {}
@@ -77,10 +79,19 @@ class Registry:
         self.twins.setdefault(device.id, Twin(device.id))
         self._around.clear()
 
-    def grant(self, person: str, purpose: str, *, granted: bool) -> None:
-        """Know that a person allowed a purpose, or took it back."""
+    def grant(self, person: str, purpose: str, *, granted: bool, at: Instant) -> None:
+        """Know that a person allowed a purpose, or took it back, and when."""
         before = self.granted.get(person, frozenset())
         self.granted[person] = before | {purpose} if granted else before - {purpose}
+        if granted:
+            self.grants[person, purpose] = at
+        else:
+            self.grants.pop((person, purpose), None)
+
+    def forget_grants(self) -> None:
+        """Know of nobody what they allow."""
+        self.granted.clear()
+        self.grants.clear()
 
     def put_stay(self, person: str, zone: str) -> None:
         """Know in which time zone a person is now."""
@@ -129,6 +140,10 @@ class Registry:
             case _:
                 home = self.homes.get(scope.split("/", 1)[0])
                 return Subject(scope, zone=home.zone if home else UTC)
+
+    def home_of(self, person: str) -> str | None:
+        """Where a person lives."""
+        return self._home_of.get(person)
 
     def owned_by(self, person: str) -> list[Entry]:
         """A person's devices, by id."""

@@ -18,7 +18,7 @@ from devices.errors import HubError, StoreUnavailable
 from devices.sample import DAY
 from hub.bridge import Bridge, BrokerAddress
 from hub.broker import BRIDGE_USER, EmbeddedBroker
-from hub.catalogue import load_models, load_packs
+from hub.catalogue import load_catalogues, load_models, load_packs
 from hub.deliveries import Deliveries
 from hub.desk import Desk
 from hub.features.keeper import Keeper
@@ -30,8 +30,9 @@ from hub.inbox import Inbox
 from hub.metrics import Metrics
 from hub.narrator import Narrator
 from hub.outbox import Outbox
-from hub.pipeline import Pipeline
+from hub.pipeline import Pipeline, Records
 from hub.presence import Presence
+from hub.recommender import Recommender
 from hub.refusals import Refusals
 from hub.registry import Registry
 from hub.replays import Replays
@@ -45,6 +46,7 @@ from hub.store.deliveries import DeliveryStore
 from hub.store.engine import open_engine
 from hub.store.fleet import Fleet
 from hub.store.ledger import Ledger
+from hub.store.recommendations import RecommendationStore
 from hub.store.rules import RuleStore
 from hub.telemetry import MetricKind, TelemetryStore
 from hub.telemetry.duck import DuckStore
@@ -56,7 +58,7 @@ log = structlog.get_logger()
 
 FEATURES_EVERY = 5.0
 ROLL_EVERY, SNAPSHOT_EVERY, TRIM_EVERY, TELL_TWINS_EVERY, FLUSH_EVERY = 6.0, 10.0, 3600.0, 0.2, 0.5
-PASS_TIME_EVERY = 0.25
+PASS_TIME_EVERY, EXPIRE_EVERY = 0.25, 20.0
 
 
 class StartFailed(HubError):
@@ -94,6 +96,7 @@ class Hub:
     keeper: Keeper
     gate: Gate
     desk: Desk
+    recommendations: RecommendationStore
     rulebook: Rulebook
     replays: Replays
     deliveries: DeliveryStore
@@ -126,16 +129,17 @@ def open_hub(settings: Settings) -> Iterator[Hub]:
         stores = _open_stores(settings, stack)
         registry, ledger, telemetry, keeper = stores.registry, stores.ledger, stores.telemetry, stores.keeper
         metrics, feed, inbox = Metrics(), Feed(), Inbox()
-        engine = Engine()
+        engine = Engine(grants=registry.grants)
         engine.on_loop = lambda decision: log.warning("rule_loop_cut", rule=decision.rule)
         stores.accounts.ensure_operator(_operator_password(settings))
         _learn(stores)
 
+        recommendations = RecommendationStore(stores.database)
         pipeline = Pipeline(
             inbox=inbox,
             registry=registry,
             telemetry=telemetry,
-            ledger=ledger,
+            records=Records(ledger, stores.consents, Recommender(registry, recommendations, load_catalogues())),
             snapshots=Snapshots(data_dir / "rules.snapshot", engine),
             metrics=metrics,
         )
@@ -177,6 +181,11 @@ def open_hub(settings: Settings) -> Iterator[Hub]:
                 Chore("pass_time", PASS_TIME_EVERY, pipeline.let_time_pass),
                 Chore("snapshot", SNAPSHOT_EVERY, pipeline.take_snapshot),
                 Chore("keep_snapshot", FLUSH_EVERY, pipeline.keep_snapshot),
+                Chore(
+                    "expire",
+                    EXPIRE_EVERY,
+                    lambda: narrator.recommendations_moved(recommendations.expire(now=time.time_ns() // 1_000_000)),
+                ),
                 Chore("trim", TRIM_EVERY, partial(_trim, telemetry, ledger, registry), at_once=True),
                 Chore("tell_twins", TELL_TWINS_EVERY, narrator.tell_twins),
                 Chore("refusals", FLUSH_EVERY, lambda: ledger.record_refusals(refusals.take())),
@@ -200,15 +209,17 @@ def open_hub(settings: Settings) -> Iterator[Hub]:
                 accounts=stores.accounts,
                 fleet=stores.fleet,
                 ledger=ledger,
-                consents=stores.consents,
+                recommendations=recommendations,
                 telemetry=telemetry,
                 pipeline=pipeline,
                 outbox=outbox,
                 gatekeeper=gatekeeper,
                 on_moved=narrator.command_moved,
                 on_amended=keeper.refind,
-                on_decided=lambda *_: None,
+                on_decided=lambda decided: narrator.recommendations_moved(decided.withdrawn),
+                on_settled=narrator.recommendations_moved,
             ),
+            recommendations=recommendations,
             rulebook=rulebook,
             replays=Replays(rulebook),
             deliveries=delivery_store,
@@ -316,7 +327,7 @@ def _learn(stores: Stores) -> None:
     for person in accounts.people():
         registry.put_person(person)
     for consent in stores.consents.standing():
-        registry.grant(consent.person, consent.purpose, granted=consent.granted)
+        registry.grant(consent.person, consent.purpose, granted=consent.granted, at=consent.at)
     owners = {ownership.device_id: ownership for ownership in fleet.ownerships() if ownership.until is None}
     for device in fleet.devices():
         registry.put_device(device, owners.get(device.id))

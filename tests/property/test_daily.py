@@ -80,7 +80,9 @@ def test_a_second_watch_that_says_the_same_changes_nothing(past):
     observed, stays, count = past
     last = FIRST + timedelta(days=count - 1)
     one = Observed({m: s[:1] for m, s in observed.strands.items()}, observed.workouts[:1], observed.resets_daily)
-    two = Observed({m: s[:1] * 2 for m, s in observed.strands.items()}, observed.workouts[:1] * 2, observed.resets_daily)
+    two = Observed(
+        {m: s[:1] * 2 for m, s in observed.strands.items()}, observed.workouts[:1] * 2, observed.resets_daily
+    )
     close = {"steps", "distance", "energy"}  # over an hour's silence nobody can tell whether both counted the same
     for name, column in _of(one, stays, FIRST, last).items():
         if name in close:
@@ -108,7 +110,9 @@ def _minutes(start, count, value):
 
 def test_a_day_by_hand():
     start = begins(FIRST, SEOUL)
-    heart = np.concatenate([np.full(6 * 60, 55.0), np.full(600, 80.0), np.full(30, 150.0), np.full(2, 100.0), np.full(448, 70.0)])
+    heart = np.concatenate(
+        [np.full(6 * 60, 55.0), np.full(600, 80.0), np.full(30, 150.0), np.full(2, 100.0), np.full(448, 70.0)]
+    )
     sleep = Strand(np.array([start - HOUR, start + 6 * HOUR]), np.array([1.0, 0.0]))
     steps = _minutes(start, 1440, np.arange(1440) * 7)
     ended = start + (6 * 60 + 600 + 30) * MINUTE
@@ -160,7 +164,10 @@ def test_a_flight_to_the_east_makes_a_short_day_and_one_back_a_long_one():
 
 def test_two_watches_worn_one_after_the_other_and_both_at_once():
     start = begins(FIRST, SEOUL)
-    new, old = _minutes(start + 8 * HOUR, 240, np.arange(240) * 10), _minutes(start + 10 * HOUR, 240, np.arange(240) * 10)
+    new, old = (
+        _minutes(start + 8 * HOUR, 240, np.arange(240) * 10),
+        _minutes(start + 10 * HOUR, 240, np.arange(240) * 10),
+    )
     observed = Observed({"steps": [new, old]}, [], frozenset({"steps"}))
     (steps,) = _of(observed, [Stay(0, SEOUL)], FIRST, FIRST)["steps"]
     assert steps == 239 * 10 + 119 * 10 + 10 * 1  # 8:00 to 11:59 of the new one, and the old one from there on
