@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from itertools import islice, takewhile
-from typing import TYPE_CHECKING, NamedTuple, TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import structlog
 
@@ -28,11 +28,11 @@ from hub.decoder import Decoder, Intake, refusal
 from hub.effects import effects_of
 from hub.inbox import Inbox, Wish
 from hub.metrics import Metrics
-from hub.recommender import Recommender
+from hub.records import Records
 from hub.registry import Entry, Registry
 from hub.snapshots import Snapshots
-from hub.store.consents import Consent, Consents, Decided
-from hub.store.ledger import Ledger, Recorded, Tick, Turn
+from hub.store.consents import Consent, Decided
+from hub.store.ledger import Recorded, Tick, Turn
 from hub.telemetry import Change, Stored, TelemetryStore
 from rules.decision import Decision
 from rules.engine import Engine
@@ -57,14 +57,6 @@ CATCH_UP_CHUNK = 10_000
 
 class Stopped(Exception):
     """The hub stops while a store cannot be written; what was not kept is not acknowledged."""
-
-
-class Records(NamedTuple):
-    """What the pipeline puts on record, and what it has to read to do so."""
-
-    ledger: Ledger
-    consents: Consents
-    recommender: Recommender
 
 
 class Observer:
@@ -98,8 +90,7 @@ class Pipeline:
         metrics: Metrics,
     ) -> None:
         self._inbox, self._registry, self._telemetry = inbox, registry, telemetry
-        self._ledger, self._consents, self._recommender = records
-        self._metrics = metrics
+        self._records, self._ledger, self._metrics = records, records.ledger, metrics
         self._snapshots, self._engine = snapshots, snapshots.engine
         self.observer = Observer()
         self.trouble: str | None = None
@@ -159,7 +150,8 @@ class Pipeline:
         loaded = self._snapshots.load(self._telemetry.last_seq())
         count = 0
         ticks = deque(self._ledger.ticks(loaded.since))
-        self._wind_back(ticks)
+        if (standing := self._records.standing_before(ticks)) is not None:
+            self._registry.put_consents(standing)  # each of the later ones is heeded again in its place
         stored = self._telemetry.since(loaded.since)
         while chunk := list(islice(stored, CATCH_UP_CHUNK)):
             count += len(chunk)
@@ -173,14 +165,6 @@ class Pipeline:
         self.begun_anew = loaded.missing
         self.save_last_snapshot()
         return count
-
-    def _wind_back(self, ticks: Iterable[Tick]) -> None:
-        """Know what people allowed before the first of these; each is heeded again in its place."""
-        first = next((tick.consent for tick in ticks if tick.consent), None)
-        if first is not None:
-            self._registry.forget_grants()
-            for each in self._consents.standing(before=first):
-                self._registry.grant(each.person, each.purpose, granted=each.granted, at=each.at)
 
     def let_time_pass(self) -> None:
         """Decide what is due though nothing happened. What that moved is on record, to be done again after a crash."""
@@ -199,7 +183,7 @@ class Pipeline:
             return []
         with self._engine.again(tick.seq):
             if tick.consent:
-                self._heed(self._consents.decision(tick.consent))
+                self._heed(self._records.consents.decision(tick.consent))
                 return []
             return self._engine.tick(tick.until, surroundings=self._registry, now=_now())[1]
 
@@ -225,7 +209,7 @@ class Pipeline:
     def decide(self, consent: Consent) -> Decided | None:
         """Somebody allows a purpose or takes it back: on record in its place among what devices say, and in force. In its
         thread. `None` if it changes nothing; raises `NotFound`."""
-        decided = self._consents.decide(consent, place=self._telemetry.last_seq())
+        decided = self._records.consents.decide(consent, place=self._telemetry.last_seq())
         if decided is not None:
             self._heed(consent)
         return decided
@@ -250,7 +234,7 @@ class Pipeline:
         """Keep what the rules remember at once: in the pipeline's thread, or while there is none."""
         seq = self._telemetry.last_seq()
         self._snapshots.save(seq)
-        self._ledger.forget_ticks(seq)
+        self._ledger.forget_ticks(seq + 1)
 
     def _may_be_online(self, entry: Entry) -> bool:
         return self.observer.may_be_online(entry)
@@ -345,7 +329,7 @@ class Pipeline:
             effects.commands,
             deliveries=effects.deliveries,
             traits=effects.traits,
-            recommendations=self._recommender.of(decisions),
+            recommendations=self._insist(lambda: self._records.recommender.of(decisions)),
         )
 
     def _record(self, turn: Turn) -> Recorded:

@@ -12,6 +12,7 @@ import msgspec
 from devices.model import Model
 from devices.sample import Event, Instant
 from devices.twin import Twin
+from hub.store.consents import Consent
 from hub.store.tables import Device, Home, Ownership, Person, TuningRow
 from rules.consent import Grants, permit
 from rules.subject import Origin, Subject
@@ -88,10 +89,12 @@ class Registry:
         else:
             self.grants.pop((person, purpose), None)
 
-    def forget_grants(self) -> None:
-        """Know of nobody what they allow."""
+    def put_consents(self, standing: Iterable[Consent]) -> None:
+        """Know what everybody allows, and nothing that was known before."""
         self.granted.clear()
         self.grants.clear()
+        for each in standing:
+            self.grant(each.person, each.purpose, granted=each.granted, at=each.at)
 
     def put_stay(self, person: str, zone: str) -> None:
         """Know in which time zone a person is now."""

@@ -15,7 +15,6 @@ import structlog
 from sqlalchemy import Engine as Database
 
 from devices.errors import HubError, StoreUnavailable
-from devices.sample import DAY
 from hub.bridge import Bridge, BrokerAddress
 from hub.broker import BRIDGE_USER, EmbeddedBroker
 from hub.catalogue import load_catalogues, load_models, load_packs
@@ -30,9 +29,10 @@ from hub.inbox import Inbox
 from hub.metrics import Metrics
 from hub.narrator import Narrator
 from hub.outbox import Outbox
-from hub.pipeline import Pipeline, Records
+from hub.pipeline import Pipeline
 from hub.presence import Presence
 from hub.recommender import Recommender
+from hub.records import Records
 from hub.refusals import Refusals
 from hub.registry import Registry
 from hub.replays import Replays
@@ -50,7 +50,7 @@ from hub.store.recommendations import RecommendationStore
 from hub.store.rules import RuleStore
 from hub.telemetry import MetricKind, TelemetryStore
 from hub.telemetry.duck import DuckStore
-from hub.upkeep import Chore, Upkeep
+from hub.upkeep import Chore, Upkeep, expire, trim
 from hub.views import Gate
 from rules.engine import Engine
 
@@ -181,12 +181,8 @@ def open_hub(settings: Settings) -> Iterator[Hub]:
                 Chore("pass_time", PASS_TIME_EVERY, pipeline.let_time_pass),
                 Chore("snapshot", SNAPSHOT_EVERY, pipeline.take_snapshot),
                 Chore("keep_snapshot", FLUSH_EVERY, pipeline.keep_snapshot),
-                Chore(
-                    "expire",
-                    EXPIRE_EVERY,
-                    lambda: narrator.recommendations_moved(recommendations.expire(now=time.time_ns() // 1_000_000)),
-                ),
-                Chore("trim", TRIM_EVERY, partial(_trim, telemetry, ledger, registry), at_once=True),
+                Chore("expire", EXPIRE_EVERY, partial(expire, recommendations, narrator)),
+                Chore("trim", TRIM_EVERY, partial(trim, telemetry, ledger, registry), at_once=True),
                 Chore("tell_twins", TELL_TWINS_EVERY, narrator.tell_twins),
                 Chore("refusals", FLUSH_EVERY, lambda: ledger.record_refusals(refusals.take())),
                 Chore("gauges", FLUSH_EVERY, partial(_gauge, metrics, bridge, broker)),
@@ -326,8 +322,7 @@ def _learn(stores: Stores) -> None:
         registry.put_stay(stay.person_id, stay.timezone)
     for person in accounts.people():
         registry.put_person(person)
-    for consent in stores.consents.standing():
-        registry.grant(consent.person, consent.purpose, granted=consent.granted, at=consent.at)
+    registry.put_consents(stores.consents.standing())
     owners = {ownership.device_id: ownership for ownership in fleet.ownerships() if ownership.until is None}
     for device in fleet.devices():
         registry.put_device(device, owners.get(device.id))
@@ -389,20 +384,6 @@ def _settle(telemetry: TelemetryStore, pipeline: Pipeline) -> None:
         telemetry.roll()
         pipeline.save_last_snapshot()
         telemetry.checkpoint()
-
-
-def _trim(telemetry: TelemetryStore, ledger: Ledger, registry: Registry) -> None:
-    """Let go of what need not be kept any longer."""
-    now = time.time_ns() // 1_000_000
-    keep = {
-        name: metric.spec.keep_days
-        for model in registry.models.values()
-        for name, metric in model.metrics.items()
-        if metric.spec.keep_days is not None
-    }
-    for metric, days in keep.items():
-        telemetry.prune(metric, now - days * DAY)
-    ledger.trim()
 
 
 def _gauge(metrics: Metrics, bridge: Bridge, broker: EmbeddedBroker | None) -> None:

@@ -75,7 +75,7 @@ def _in_fridge(food: Food, setting: Setting) -> bool:
 def _reasons(item: Item, catalogue: Catalogue, setting: Setting, because: Mapping[str, str]) -> dict[str, str]:
     """Why it is offered: what gave rise to it, and what of its needs is at home."""
     food = [catalogue.foods[each].title for each in item.needs.food]
-    things = [setting.devices[role] for role in item.needs.devices if role not in ("fridge",)]
+    things = [setting.devices[role] for role in item.needs.devices]
     said = {}
     for language in _LANGUAGES:
         parts = [because[language]]

@@ -177,9 +177,8 @@ class Engine:
         self._watch_anew()
         self.chained += 1
         for running in self.running.values():
-            cell = running.cells.get(person)
-            if cell is not None and running.purpose == purpose and cell.place <= self._place:
-                del running.cells[person]
+            if running.purpose == purpose:
+                running.cells.pop(person, None)
 
     def tick(self, until: Instant, *, surroundings: Surroundings, now: Instant) -> tuple[bool, list[Decision]]:
         """Let time pass up to `until`: whether that moved anything, and what is decided."""

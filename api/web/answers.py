@@ -71,8 +71,9 @@ def _action(action: Action, things: Things, say: Catalogue) -> str:
         words = _open(str(getattr(action.award.text, say.language)), {})
         return say("answer.award", points=action.award.points, text=words)
     if action.recommend is not None:
-        title = load_catalogues()[action.recommend.catalogue].title
-        return say("answer.recommend", pick=action.recommend.pick, catalogue=getattr(title, say.language))
+        catalogue = load_catalogues().get(action.recommend.catalogue)
+        title = getattr(catalogue.title, say.language) if catalogue is not None else action.recommend.catalogue
+        return say("answer.recommend", pick=action.recommend.pick, catalogue=title)
     assert action.event is not None
     return say("answer.event", type=action.event.type)
 

@@ -10,6 +10,7 @@ from sqlmodel import Session, col, select
 
 from devices.errors import NotFound
 from devices.sample import Instant
+from hub.store.engine import translated
 from hub.store.recommendations import WITHDRAWN, close
 from hub.store.tables import ConsentRow, Person, RecommendationRow, TickRow
 from rules.consent import RECOMMEND
@@ -42,10 +43,11 @@ class Consents:
     def decide(self, consent: Consent, *, place: int) -> Decided | None:
         """Put a decision on record, with its place in the order of what devices said; `None` if it changes nothing.
 
-        What was recommended and is still open goes with the consent, in one transaction. Raises `NotFound`.
+        What was recommended and is still open goes with the consent, in one transaction. Raises `NotFound` or
+        `StoreUnavailable`.
         """
         person, purpose = consent.person, consent.purpose
-        with Session(self._engine, expire_on_commit=False) as session, session.begin():
+        with translated(), Session(self._engine, expire_on_commit=False) as session, session.begin():
             if session.get(Person, person) is None:
                 raise NotFound(f"there is no person {person}")
             newest = select(ConsentRow).where(ConsentRow.person_id == person, ConsentRow.purpose == purpose)

@@ -9,6 +9,7 @@ from sqlmodel import Session, col, select
 
 from devices.errors import Conflict, NotFound
 from devices.sample import Instant
+from hub.store.engine import translated
 from hub.store.tables import RecommendationRow
 
 OPEN, TAKEN, DISMISSED, WITHDRAWN, EXPIRED = "open", "taken", "dismissed", "withdrawn", "expired"
@@ -34,19 +35,22 @@ class RecommendationStore:
             return list(session.exec(query.order_by(at.desc(), id_.desc()).limit(limit)))
 
     def offered(self, person: str, catalogue: str, *, since: Instant) -> dict[str, Instant]:
-        """When items of a catalogue were last offered to a person, by item; what was withdrawn is as if it had not been."""
+        """When items of a catalogue were last offered to a person, by item; what was withdrawn is as if it had not been.
+
+        Raises `StoreUnavailable`.
+        """
         query = select(RecommendationRow.item, RecommendationRow.at).where(
             RecommendationRow.person_id == person,
             RecommendationRow.catalogue == catalogue,
             RecommendationRow.status != WITHDRAWN,
             RecommendationRow.at >= since,
         )
-        with Session(self._engine) as session:
+        with translated(), Session(self._engine) as session:
             return dict(session.exec(query.order_by(col(RecommendationRow.at))).all())
 
     def settle(self, recommendation: str, person: str, status: str, *, now: Instant) -> RecommendationRow:
         """Somebody takes or dismisses what is open; done again, it changes nothing. Raises `NotFound` or `Conflict`."""
-        with Session(self._engine, expire_on_commit=False) as session, session.begin():
+        with translated(), Session(self._engine, expire_on_commit=False) as session, session.begin():
             row = session.get(RecommendationRow, recommendation)
             if row is None or row.person_id != person:
                 raise NotFound(f"there is no recommendation {recommendation}")
@@ -63,7 +67,7 @@ class RecommendationStore:
         with Session(self._engine) as session:
             if session.exec(select(RecommendationRow.id).where(due).limit(1)).first() is None:
                 return []
-        with Session(self._engine, expire_on_commit=False) as session, session.begin():
+        with translated(), Session(self._engine, expire_on_commit=False) as session, session.begin():
             return close(session, due, EXPIRED, now=now)
 
 

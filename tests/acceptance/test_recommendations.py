@@ -103,10 +103,7 @@ def test_with_consent_a_run_is_answered_taken_and_told_on_the_stream(hub: HubPro
         assert told["status"] == "open"
         assert told["because"]["en"] == "You ran 5200 metres."
         rows = eventually(lambda: len(found := offers(own)) == 2 and found)
-        assert {row["item"] for row in rows} == {"water", "leg-stretch"} or {row["item"] for row in rows} == {
-            "water",
-            "slow-walk",
-        }
+        assert len({"water", "slow-walk", "leg-stretch"} & {row["item"] for row in rows}) == 2
         assert {row["status"] for row in rows} == {"open"}
         taken, dismissed = rows
         assert ok(own.post(f"/v1/recommendations/{taken['id']}/take"))["status"] == "taken"
