@@ -7,7 +7,20 @@ from fastapi_offline import FastAPIOffline
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import problems, stream
-from api.routes import auth, commands, consents, devices, goals, homes, peers, people, rules, services, system
+from api.routes import (
+    auth,
+    commands,
+    consents,
+    devices,
+    goals,
+    homes,
+    peers,
+    people,
+    recommendations,
+    rules,
+    services,
+    system,
+)
 from hub.runtime import Hub
 
 BODY_LIMIT = 1024 * 1024
@@ -68,7 +81,6 @@ def create_app(hub: Hub) -> FastAPI:
     for router in (
         auth,
         homes,
-        peers,
         people,
         consents,
         goals,
@@ -76,6 +88,7 @@ def create_app(hub: Hub) -> FastAPI:
         devices,
         commands,
         rules,
+        recommendations,
         services,
         system,
         stream,

@@ -46,7 +46,8 @@ async def stream(
     hub: HubDep,
     last_event_id: Annotated[str | None, Header()] = None,
 ) -> StreamingResponse:
-    """Everything that happens, as Server-Sent Events: twin, event, decision, command, presence.
+    """Everything that happens, as Server-Sent Events: twin, event, decision, command, recommendation,
+    presence.
 
     Come back with `Last-Event-ID` to get what was missed; a `gap` event says that not all of it is kept any more.
     """

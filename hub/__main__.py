@@ -54,13 +54,14 @@ def _serve(settings: Settings, *, demo: bool) -> int:
 
 def _check(files: list[Path]) -> int:
     from devices import model
-    from hub.catalogue import load_models, load_packs
+    from hub.catalogue import load_catalogues, load_models, load_packs
 
     for path in files:
         print(f"{path}: {model.parse(path.read_text(), file=path.name).id} is a valid device model")
     if not files:
         models = load_models()
-        print(f"{len(models)} device models and {len(load_packs(models))} rules are valid")
+        rules, catalogues = len(load_packs(models)), len(load_catalogues())
+        print(f"{len(models)} device models, {rules} rules and {catalogues} catalogues are valid")
     return 0
 
 

@@ -1,8 +1,9 @@
-"""What the hub knows by file: device models and rules."""
+"""What the hub knows by file: device models, rules, and the catalogues that rules recommend from."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,12 +14,14 @@ from devices.errors import Fault, ModelInvalid
 from devices.located import fault_at
 from devices.model import Model
 from devices.sample import SECOND, Instant
-from rules import language, vocabulary
+from rules import catalogue, language, vocabulary
+from rules.catalogue import Catalogue
 from rules.language import Written
 from rules.rehearsal import Failure, rehearse
 
 MODELS = Path(devices.__file__).parent / "models"
 PACKS = Path(rules.__file__).parent / "packs"
+CATALOGUES = Path(rules.__file__).parent / "catalogues"
 
 
 class Shipped(NamedTuple):
@@ -43,6 +46,26 @@ def load_models(directory: Path = MODELS) -> dict[str, Model]:
     if faults:
         raise ModelInvalid(faults)
     return models
+
+
+@cache
+def load_catalogues(directory: Path = CATALOGUES) -> dict[str, Catalogue]:
+    """Every catalogue in a directory, by id. Raises `ModelInvalid` with everything wrong in all of them."""
+    read: dict[str, Catalogue] = {}
+    faults: list[Fault] = []
+    for path in sorted(directory.glob("*.yaml")):
+        try:
+            found = catalogue.parse(rule_text(path), file=path.name)
+        except ModelInvalid as error:
+            faults += error.faults
+            continue
+        if found.id != path.stem:
+            reason = f"a catalogue is named like its file: {path.stem}"
+            faults.append(Fault(file=path.name, line=1, path="id", reason=reason))
+        read[found.id] = found
+    if faults:
+        raise ModelInvalid(faults)
+    return read
 
 
 def load_packs(models: dict[str, Model], directory: Path = PACKS, *, tested: bool = True) -> list[Shipped]:
@@ -97,7 +120,7 @@ def read_untested(text: str, models: dict[str, Model], *, file: str, made: froze
 
 def _faults(written: Written, models: dict[str, Model], made: frozenset[str], *, tested: bool) -> list[Fault]:
     """What contradicts the models; if nothing does, the tests that failed."""
-    found = vocabulary.faults(written, models, made)
+    found = vocabulary.faults(written, models, made, load_catalogues())
     if found or not tested:
         return found
     return [failed(written, failure) for failure in rehearse(written.rule, models)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,10 +16,11 @@ from hub.outbox import Outbox
 from hub.pipeline import Pipeline
 from hub.registry import Registry
 from hub.store.accounts import Accounts, NewPerson
-from hub.store.consents import Consents
+from hub.store.consents import Consent, Decided
 from hub.store.fleet import Fleet
 from hub.store.ledger import Ledger
-from hub.store.tables import CommandRow, Device, Home, Ownership, Person
+from hub.store.recommendations import RecommendationStore
+from hub.store.tables import CommandRow, Device, Home, Ownership, Person, RecommendationRow
 from hub.telemetry import TelemetryStore
 
 COMMAND_LIFE: Instant = HOUR
@@ -44,14 +45,15 @@ class Desk:
     accounts: Accounts
     fleet: Fleet
     ledger: Ledger
-    consents: Consents
+    recommendations: RecommendationStore
     telemetry: TelemetryStore
     pipeline: Pipeline
     outbox: Outbox
     gatekeeper: Gatekeeper | None
     on_moved: Callable[[CommandRow], None]
     on_amended: Callable[[str], None]
-    on_decided: Callable[[str, str, bool], None]
+    on_decided: Sequence[Callable[[Decided], None]]
+    on_settled: Callable[[Sequence[RecommendationRow]], None]
 
     def add_home(self, home_id: str, *, name: str, timezone: str) -> Home:
         """Raises `Conflict`."""
@@ -81,9 +83,16 @@ class Desk:
 
     def decide(self, person: str, purpose: str, *, granted: bool, by: str) -> None:
         """A person allows a purpose or takes it back: on record, and in force when this returns. Raises `NotFound`."""
-        if self.consents.decide(person, purpose, granted=granted, by=by, now=_now()):
-            self.pipeline.ask(lambda: self.registry.grant(person, purpose, granted=granted))
-            self.on_decided(person, purpose, granted)
+        decided = self.pipeline.ask(lambda: self.pipeline.decide(Consent(person, purpose, granted, _now(), by)))
+        if decided is not None:
+            for hear in self.on_decided:
+                hear(decided)
+
+    def settle(self, recommendation: str, person: str, status: str) -> RecommendationRow:
+        """A person takes or dismisses what was offered to them. Raises `NotFound` or `Conflict`."""
+        row = self.recommendations.settle(recommendation, person, status, now=_now())
+        self.on_settled([row])
+        return row
 
     def register(self, new: NewDevice) -> tuple[Device, str]:
         """Register a device; it, and its token. Raises `NotFound` or `Conflict`."""

@@ -61,8 +61,8 @@ def effects_of(decisions: Sequence[Decision], registry: Registry) -> Effects:
                     effects.commands.extend(_command(decision, number, action, registry))
                 case "trait":
                     effects.traits.append(_trait(decision, action))
-                case "timer":
-                    pass  # the engine has told the rule
+                case "timer" | "recommend":
+                    pass  # the engine has told the rule; the recommender chooses
                 case "event":
                     effects.events.append(_event(decision, number, registry))
                 case _:

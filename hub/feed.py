@@ -77,6 +77,11 @@ class Feed:
         with self._lock:
             self._listeners = tuple(each for each in self._listeners if each is not listener)
 
+    def newest(self, kind: str, person: str) -> int:
+        """The number of the newest happening of a kind that concerns a person; 0 if none is kept."""
+        with self._lock:
+            return next((each.id for each in reversed(self._kept) if (each.kind, each.person) == (kind, person)), 0)
+
     def recent(self, count: int) -> list[Happening]:
         """The newest happenings, newest first."""
         with self._lock:

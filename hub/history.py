@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from devices.sample import Event, Instant
 from hub.registry import Registry
 from hub.store.fleet import Fleet
 from hub.telemetry import FAR_FUTURE, Scan, Span, TelemetryStore, Window
+from rules.consent import SERVICE
 from rules.engine import MADE_BY_RULE
 from rules.program import Program
 from rules.replay import History
@@ -37,15 +39,24 @@ class Histories:
                 known = [self._registry.subject("device", device) for device in list(self._registry.entries)]
             case _:
                 known = []
-        return sorted((each for each in known if each is not None), key=lambda subject: subject.id)
+        allowed = (each for each in known if each is not None and self._begins(program, each.id) is not None)
+        return sorted(allowed, key=lambda subject: subject.id)
 
     def of(self, program: Program, subject: Subject, *, since: Instant, until: Instant) -> History:
-        """Everything the rule listens to, of one scope."""
+        """Everything the rule listens to, of one scope, for as long as it may."""
+        begins = self._begins(program, subject.id)
+        begins = until if begins is None else begins
+        since = max(since, begins)
         metrics = sorted(program.metrics)
         spans = self._spans(program.rule.scope.each, subject.id)
         scan = self._telemetry.scan(spans, metrics, since=since, until=until)
         events = self._events(program, subject, since=since, until=until) if program.events else []
-        return _joined(scan, events, metrics, self._registry)
+        return replace(_joined(scan, events, metrics, self._registry), begins=begins)
+
+    def _begins(self, program: Program, scope: str) -> Instant | None:
+        """Since when a rule may look at a scope; `None` if it may not."""
+        purpose = program.rule.purpose
+        return 0 if purpose == SERVICE else self._registry.grants.get((scope, purpose))
 
     def _spans(self, kind: str, scope: str) -> list[Span]:
         match kind:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import msgspec
@@ -14,7 +15,8 @@ from hub.metrics import Metrics
 from hub.pipeline import Observer
 from hub.registry import Entry, Registry
 from hub.store.ledger import Recorded
-from hub.store.tables import CommandRow
+from hub.store.recommendations import OPEN
+from hub.store.tables import CommandRow, RecommendationRow
 
 
 class Narrator(Observer):
@@ -37,6 +39,9 @@ class Narrator(Observer):
             )
         for row in recorded.moved:
             self.command_moved(row)
+        for offered in recorded.recommendations:
+            told = asdict(offered) | {"status": OPEN}
+            self._feed.publish("recommendation", told, device=None, person=told.pop("person"))
 
     def stored(self, events: Sequence[Event], touched: Iterable[str]) -> None:
         with self._lock:
@@ -54,6 +59,12 @@ class Narrator(Observer):
         self._metrics.commands.labels(row.status).inc()
         body: dict[str, Any] = row.model_dump(include={"id", "type", "args", "status", "reason", "decision_id"})
         self._tell("command", row.device_id, body | {"updated_at": row.updated_at})
+
+    def recommendations_moved(self, rows: Iterable[RecommendationRow]) -> None:
+        """Recommendations were taken, dismissed, withdrawn, or have expired."""
+        for row in rows:
+            told = row.model_dump(include={"id", "rule", "catalogue", "item", "status", "updated_at"})
+            self._feed.publish("recommendation", told, device=None, person=row.person_id)
 
     def tell_twins(self) -> None:
         """Tell the newest state of every twin that changed since the last time."""

@@ -28,9 +28,11 @@ from hub.decoder import Decoder, Intake, refusal
 from hub.effects import effects_of
 from hub.inbox import Inbox, Wish
 from hub.metrics import Metrics
+from hub.records import Records
 from hub.registry import Entry, Registry
 from hub.snapshots import Snapshots
-from hub.store.ledger import Ledger, Recorded, Tick, Turn
+from hub.store.consents import Consent, Decided
+from hub.store.ledger import Recorded, Tick, Turn
 from hub.telemetry import Change, Stored, TelemetryStore
 from rules.decision import Decision
 from rules.engine import Engine
@@ -83,18 +85,18 @@ class Pipeline:
         inbox: Inbox,
         registry: Registry,
         telemetry: TelemetryStore,
-        ledger: Ledger,
+        records: Records,
         snapshots: Snapshots,
         metrics: Metrics,
     ) -> None:
         self._inbox, self._registry, self._telemetry = inbox, registry, telemetry
-        self._ledger, self._metrics = ledger, metrics
+        self._records, self._ledger, self._metrics = records, records.ledger, metrics
         self._snapshots, self._engine = snapshots, snapshots.engine
         self.observer = Observer()
         self.trouble: str | None = None
         self.begun_anew: set[str] = set()
         """The rules of which catching up found no state that it could read."""
-        self._arrivals = Arrivals(ledger.arrivals())
+        self._arrivals = Arrivals(self._ledger.arrivals())
         self._decoder = Decoder(registry, self._arrivals, metrics, may_be_online=self._may_be_online)
         self._bridge: Bridge
         self._stopping = threading.Event()
@@ -148,6 +150,8 @@ class Pipeline:
         loaded = self._snapshots.load(self._telemetry.last_seq())
         count = 0
         ticks = deque(self._ledger.ticks(loaded.since))
+        if (standing := self._records.standing_before(ticks)) is not None:
+            self._registry.put_consents(standing)  # each of the later ones is heeded again in its place
         stored = self._telemetry.since(loaded.since)
         while chunk := list(islice(stored, CATCH_UP_CHUNK)):
             count += len(chunk)
@@ -178,6 +182,9 @@ class Pipeline:
             self._begin(tick)
             return []
         with self._engine.again(tick.seq):
+            if tick.consent:
+                self._heed(self._records.consents.decision(tick.consent))
+                return []
             return self._engine.tick(tick.until, surroundings=self._registry, now=_now())[1]
 
     def _feed_again(self, stored: Sequence[Stored], known: int) -> list[Decision]:
@@ -199,6 +206,21 @@ class Pipeline:
         subject = self._registry.subject(tick.kind, tick.scope)
         return subject is not None and self._engine.begin(tick.kind, subject, at=tick.until)
 
+    def decide(self, consent: Consent) -> Decided | None:
+        """Somebody allows a purpose or takes it back: on record in its place among what devices say, and in force. In its
+        thread. `None` if it changes nothing; raises `NotFound`."""
+        decided = self._records.consents.decide(consent, place=self._telemetry.last_seq())
+        if decided is not None:
+            self._heed(consent)
+        return decided
+
+    def _heed(self, consent: Consent) -> None:
+        person = self._registry.subjects.get(consent.person)
+        self._registry.grant(consent.person, consent.purpose, granted=consent.granted, at=consent.at)
+        self._engine.forget(consent.person, consent.purpose)
+        if consent.granted and person is not None:
+            self._engine.begin("person", person, at=consent.at)
+
     def take_snapshot(self) -> None:
         """Begin to keep what the rules remember, in turn with what they are fed: a little after every turn."""
         self.wish(lambda: self._snapshots.begin(self._telemetry.last_seq()))
@@ -212,7 +234,7 @@ class Pipeline:
         """Keep what the rules remember at once: in the pipeline's thread, or while there is none."""
         seq = self._telemetry.last_seq()
         self._snapshots.save(seq)
-        self._ledger.forget_ticks(seq)
+        self._ledger.forget_ticks(seq + 1)
 
     def _may_be_online(self, entry: Entry) -> bool:
         return self.observer.may_be_online(entry)
@@ -302,7 +324,13 @@ class Pipeline:
         effects = effects_of(decisions, self._registry)
         if events := effects.events:
             self._insist(lambda: self._telemetry.append(events))
-        return Turn(decisions, effects.commands, deliveries=effects.deliveries, traits=effects.traits)
+        return Turn(
+            decisions,
+            effects.commands,
+            deliveries=effects.deliveries,
+            traits=effects.traits,
+            recommendations=self._insist(lambda: self._records.recommender.of(decisions)),
+        )
 
     def _record(self, turn: Turn) -> Recorded:
         return self._insist(lambda: self._ledger.commit(turn, now=_now())) if turn else Recorded()

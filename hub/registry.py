@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterable
 import msgspec
 
 from devices.model import Model
-from devices.sample import Event
+from devices.sample import Event, Instant
 from devices.twin import Twin
+from hub.store.consents import Consent
 from hub.store.tables import Device, Home, Ownership, Person, TuningRow
-from rules.consent import permit
+from rules.consent import Grants, permit
 from rules.subject import Origin, Subject
 from rules.surroundings import Around
 
@@ -41,6 +42,8 @@ class Registry:
         self.subjects: dict[str, Subject] = {}
         self.homes: dict[str, Subject] = {}
         self.granted: dict[str, frozenset[str]] = {}
+        self.grants: Grants = {}
+        """The same with since when, as the rules want it."""
         self._home_of: dict[str, str] = {}
         self._stays: dict[str, str] = {}
         self._tuned: dict[str, dict[str, float]] = {}
@@ -77,10 +80,21 @@ class Registry:
         self.twins.setdefault(device.id, Twin(device.id))
         self._around.clear()
 
-    def grant(self, person: str, purpose: str, *, granted: bool) -> None:
-        """Know that a person allowed a purpose, or took it back."""
+    def grant(self, person: str, purpose: str, *, granted: bool, at: Instant) -> None:
+        """Know that a person allowed a purpose, or took it back, and when."""
         before = self.granted.get(person, frozenset())
         self.granted[person] = before | {purpose} if granted else before - {purpose}
+        if granted:
+            self.grants[person, purpose] = at
+        else:
+            self.grants.pop((person, purpose), None)
+
+    def put_consents(self, standing: Iterable[Consent]) -> None:
+        """Know what everybody allows, and nothing that was known before."""
+        self.granted.clear()
+        self.grants.clear()
+        for each in standing:
+            self.grant(each.person, each.purpose, granted=each.granted, at=each.at)
 
     def put_stay(self, person: str, zone: str) -> None:
         """Know in which time zone a person is now."""
@@ -129,6 +143,10 @@ class Registry:
             case _:
                 home = self.homes.get(scope.split("/", 1)[0])
                 return Subject(scope, zone=home.zone if home else UTC)
+
+    def home_of(self, person: str) -> str | None:
+        """Where a person lives."""
+        return self._home_of.get(person)
 
     def owned_by(self, person: str) -> list[Entry]:
         """A person's devices, by id."""

@@ -30,7 +30,7 @@ from rules.engine import Engine
 from rules.language import Rule, Written
 from rules.program import Program, compile_rule
 from rules.replay import replay
-from rules.step import Outcome, Situation, explain
+from rules.step import Outcome, Situation, beginning, explain
 from rules.subject import Subject
 from rules.view import Clause
 
@@ -226,7 +226,7 @@ class Rulebook:
 
     def _put(self, program: Program, *, shadow: bool) -> None:
         """Put a program on, knowing what it would know had it been on."""
-        fresh = Engine()
+        fresh = Engine(grants=dict(self._engine.grants))
         running = fresh.put(program, shadow=shadow)
         seq, until = self._pipeline.place(), _now()
         for subject in self._histories.scopes(program):
@@ -237,6 +237,11 @@ class Rulebook:
         self._pipeline.ask(lambda: self._adopt(fresh, running, seq))
 
     def _adopt(self, fresh: Engine, running: Running, seq: int) -> None:
+        for scope in list(running.cells):
+            decision = (scope, running.purpose)
+            if fresh.grants.get(decision) != self._engine.grants.get(decision):
+                del running.cells[scope]  # they have decided otherwise since history was read
+        fresh.grants = self._engine.grants
         self._pipeline.bring_up(fresh, seq)
         self._engine.adopt(running)
         self.begin(at=_now())
@@ -258,6 +263,8 @@ class Rulebook:
             return None
         cell = running.cells.get(scope)
         subject = self._registry.subject(running.kind, scope) or Subject(scope)
+        if not self._engine.allows(running, scope):
+            return running.program, subject, {Outcome.NOT_ALLOWED: _unseen(running.program)}
         if cell is None:
             return running.program, subject, {}
         return running.program, subject, dict(cell.looked(running.program, cell.current(running.program)))
@@ -267,8 +274,15 @@ class Rulebook:
         return self._registry.models
 
 
+def _unseen(program: Program) -> Bucket:
+    """How a rule that may not look at somebody stands to them, now."""
+    return Bucket(_now(), 1, beginning(program), None)
+
+
 def _trace(program: Program, subject: Subject, outcome: Outcome, bucket: Bucket) -> Trace:
     clauses = explain(Situation(program, subject, bucket.at), bucket.state, bucket.heard, bucket.at)
+    if outcome is Outcome.NOT_ALLOWED:
+        clauses = [Clause(clause.name, None) for clause in clauses]
     return Trace(outcome, bucket.at, bucket.times, clauses, bucket.state.quiet_until)
 
 

@@ -15,11 +15,10 @@ import structlog
 from sqlalchemy import Engine as Database
 
 from devices.errors import HubError, StoreUnavailable
-from devices.sample import DAY
 from hub import parquet
 from hub.bridge import Bridge, BrokerAddress
 from hub.broker import BRIDGE_USER, EmbeddedBroker
-from hub.catalogue import load_models, load_packs
+from hub.catalogue import load_catalogues, load_models, load_packs
 from hub.deliveries import Deliveries
 from hub.desk import Desk
 from hub.features.keeper import Keeper
@@ -35,6 +34,8 @@ from hub.peers.members import Members
 from hub.peers.peers import Peers
 from hub.pipeline import Pipeline
 from hub.presence import Presence
+from hub.recommender import Recommender
+from hub.records import Records
 from hub.refusals import Refusals
 from hub.registry import Registry
 from hub.replays import Replays
@@ -49,10 +50,11 @@ from hub.store.engine import open_engine
 from hub.store.fleet import Fleet
 from hub.store.goals import GoalStore
 from hub.store.ledger import Ledger
+from hub.store.recommendations import RecommendationStore
 from hub.store.rules import RuleStore
 from hub.telemetry import MetricKind, TelemetryStore
 from hub.telemetry.duck import DuckStore
-from hub.upkeep import Chore, Upkeep
+from hub.upkeep import Chore, Upkeep, expire, trim
 from hub.views import Gate
 from rules.engine import Engine
 
@@ -60,7 +62,7 @@ log = structlog.get_logger()
 
 FEATURES_EVERY, PEERS_EVERY, DAILY_EVERY = 5.0, 2.0, 10.0
 ROLL_EVERY, SNAPSHOT_EVERY, TRIM_EVERY, TELL_TWINS_EVERY, FLUSH_EVERY = 6.0, 10.0, 3600.0, 0.2, 0.5
-PASS_TIME_EVERY = 0.25
+PASS_TIME_EVERY, EXPIRE_EVERY = 0.25, 20.0
 
 
 class StartFailed(HubError):
@@ -100,6 +102,7 @@ class Hub:
     peers: Peers
     gate: Gate
     desk: Desk
+    recommendations: RecommendationStore
     rulebook: Rulebook
     replays: Replays
     deliveries: DeliveryStore
@@ -133,17 +136,18 @@ def open_hub(settings: Settings) -> Iterator[Hub]:
         stores = _open_stores(settings, stack)
         registry, ledger, telemetry, keeper = stores.registry, stores.ledger, stores.telemetry, stores.keeper
         metrics, feed, inbox = Metrics(), Feed(), Inbox()
-        engine = Engine()
+        engine = Engine(grants=registry.grants)
         engine.on_loop = lambda decision: log.warning("rule_loop_cut", rule=decision.rule)
         stores.accounts.ensure_operator(_operator_password(settings))
         _learn(stores)
         peers = _open_peers(data_dir, stores, stack)
 
+        recommendations = RecommendationStore(stores.database)
         pipeline = Pipeline(
             inbox=inbox,
             registry=registry,
             telemetry=telemetry,
-            ledger=ledger,
+            records=Records(ledger, stores.consents, Recommender(registry, recommendations, load_catalogues())),
             snapshots=Snapshots(data_dir / "rules.snapshot", engine),
             metrics=metrics,
         )
@@ -187,7 +191,8 @@ def open_hub(settings: Settings) -> Iterator[Hub]:
                 Chore("pass_time", PASS_TIME_EVERY, pipeline.let_time_pass),
                 Chore("snapshot", SNAPSHOT_EVERY, pipeline.take_snapshot),
                 Chore("keep_snapshot", FLUSH_EVERY, pipeline.keep_snapshot),
-                Chore("trim", TRIM_EVERY, partial(_trim, telemetry, ledger, registry), at_once=True),
+                Chore("expire", EXPIRE_EVERY, partial(expire, recommendations, narrator)),
+                Chore("trim", TRIM_EVERY, partial(trim, telemetry, ledger, registry), at_once=True),
                 Chore("tell_twins", TELL_TWINS_EVERY, narrator.tell_twins),
                 Chore("refusals", FLUSH_EVERY, lambda: ledger.record_refusals(refusals.take())),
                 Chore("gauges", FLUSH_EVERY, partial(_gauge, metrics, bridge, broker)),
@@ -214,15 +219,20 @@ def open_hub(settings: Settings) -> Iterator[Hub]:
                 accounts=stores.accounts,
                 fleet=stores.fleet,
                 ledger=ledger,
-                consents=stores.consents,
+                recommendations=recommendations,
                 telemetry=telemetry,
                 pipeline=pipeline,
                 outbox=outbox,
                 gatekeeper=gatekeeper,
                 on_moved=narrator.command_moved,
                 on_amended=keeper.refind,
-                on_decided=peers.decided,
+                on_decided=(
+                    lambda decided: peers.decided(decided.consent),
+                    lambda decided: narrator.recommendations_moved(decided.withdrawn),
+                ),
+                on_settled=narrator.recommendations_moved,
             ),
+            recommendations=recommendations,
             rulebook=rulebook,
             replays=Replays(rulebook),
             deliveries=delivery_store,
@@ -346,8 +356,7 @@ def _learn(stores: Stores) -> None:
         registry.put_stay(stay.person_id, stay.timezone)
     for person in accounts.people():
         registry.put_person(person)
-    for consent in stores.consents.standing():
-        registry.grant(consent.person, consent.purpose, granted=consent.granted)
+    registry.put_consents(stores.consents.standing())
     owners = {ownership.device_id: ownership for ownership in fleet.ownerships() if ownership.until is None}
     for device in fleet.devices():
         registry.put_device(device, owners.get(device.id))
@@ -409,20 +418,6 @@ def _settle(telemetry: TelemetryStore, pipeline: Pipeline) -> None:
         telemetry.roll()
         pipeline.save_last_snapshot()
         telemetry.checkpoint()
-
-
-def _trim(telemetry: TelemetryStore, ledger: Ledger, registry: Registry) -> None:
-    """Let go of what need not be kept any longer."""
-    now = time.time_ns() // 1_000_000
-    keep = {
-        name: metric.spec.keep_days
-        for model in registry.models.values()
-        for name, metric in model.metrics.items()
-        if metric.spec.keep_days is not None
-    }
-    for metric, days in keep.items():
-        telemetry.prune(metric, now - days * DAY)
-    ledger.trim()
 
 
 def _gauge(metrics: Metrics, bridge: Bridge, broker: EmbeddedBroker | None) -> None:

@@ -12,6 +12,12 @@ from dataclasses import dataclass
 import structlog
 
 from devices.errors import StoreUnavailable
+from devices.sample import DAY, Instant
+from hub.narrator import Narrator
+from hub.registry import Registry
+from hub.store.ledger import Ledger
+from hub.store.recommendations import RecommendationStore
+from hub.telemetry import TelemetryStore
 
 log = structlog.get_logger()
 
@@ -69,6 +75,29 @@ class Upkeep:
             log.exception("chore_failed", chore=chore.name)
         ended = time.monotonic()
         chore.due = ended + max(chore.every, _SHARE * (ended - began))
+
+
+def trim(telemetry: TelemetryStore, ledger: Ledger, registry: Registry) -> None:
+    """Let go of what need not be kept any longer."""
+    keep = {
+        name: metric.spec.keep_days
+        for model in registry.models.values()
+        for name, metric in model.metrics.items()
+        if metric.spec.keep_days is not None
+    }
+    now = _now()
+    for metric, days in keep.items():
+        telemetry.prune(metric, now - days * DAY)
+    ledger.trim()
+
+
+def expire(recommendations: RecommendationStore, narrator: Narrator) -> None:
+    """Let go of recommendations that nobody answered in time."""
+    narrator.recommendations_moved(recommendations.expire(now=_now()))
+
+
+def _now() -> Instant:
+    return time.time_ns() // 1_000_000
 
 
 def _give_way() -> None:

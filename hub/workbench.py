@@ -130,7 +130,7 @@ class _Checked(NamedTuple):
 
 def _checked(files: Iterable[Path]) -> _Checked:
     """Every file read and held against the device models; rules may listen to the events of the others, and of the packs."""
-    from hub.catalogue import load_models, published, rule_text
+    from hub.catalogue import load_catalogues, load_models, published, rule_text
     from rules import language, vocabulary
 
     checked = _Checked(load_models(), {}, {})
@@ -143,7 +143,7 @@ def _checked(files: Iterable[Path]) -> _Checked:
         except ModelInvalid as error:
             checked.faults[path] = [_named(fault, path) for fault in error.faults]
     for path, written in checked.rules.items():
-        checked.faults[path] = vocabulary.faults(written, checked.models, frozenset(made))
+        checked.faults[path] = vocabulary.faults(written, checked.models, frozenset(made), load_catalogues())
     return checked
 
 

@@ -184,11 +184,12 @@ def _refresh(signal: Signal, slots: list[Any], calm: Passing, zone: str) -> None
 class Running:
     """A program with its cells, active or in the shadow of another version."""
 
-    __slots__ = ("cells", "kind", "program", "shadow")
+    __slots__ = ("cells", "kind", "program", "purpose", "shadow")
 
     def __init__(self, program: Program, *, shadow: bool) -> None:
         self.program, self.shadow = program, shadow
         self.kind: str = program.rule.scope.each
+        self.purpose: str = program.rule.purpose
         self.cells: dict[str, Cell] = {}
 
     @property

@@ -6,9 +6,10 @@ everything in `OPT_IN` a person must have said yes themselves, and may take it b
 
 from __future__ import annotations
 
-from typing import get_args
+from typing import TypeAlias, get_args
 
 from devices.model import Category
+from devices.sample import Instant
 
 CATEGORIES: frozenset[str] = frozenset(get_args(Category))
 NOTHING: frozenset[str] = frozenset()
@@ -17,6 +18,9 @@ SERVICE, PEERS, RECOMMEND, COMMUNITY = "service", "peers", "recommend", "communi
 OPT_IN: tuple[str, ...] = (PEERS, RECOMMEND, COMMUNITY)
 """peers: being compared, and counted, among people like oneself. recommend: being offered things. community: boards that
 household and friends see."""
+
+Grants: TypeAlias = dict[tuple[str, str], Instant]
+"""Since when people allow a purpose of `OPT_IN`, by person and purpose; what is not in it is not allowed."""
 
 
 def permit(purpose: str, *, registered: bool, granted: frozenset[str] = NOTHING) -> frozenset[str]:

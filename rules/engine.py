@@ -16,6 +16,7 @@ import msgspec
 
 from devices.sample import Event, Instant, Sample
 from rules.cell import Bucket, Cell, Running, last_seen
+from rules.consent import SERVICE, Grants
 from rules.decision import Decision
 from rules.program import NEVER, RESTLESS, Program
 from rules.step import UNTOLD, Heard, Outcome, Situation, State, Stepped, horizon, pass_time, step
@@ -42,9 +43,13 @@ MADE_BY_RULE = "rule:"
 
 
 class Engine:
-    """Every rule that is on. Owned by one thread; `on_loop(decision)` hears of rules that set each other off for ever."""
+    """Every rule that is on. Owned by one thread; `on_loop(decision)` hears of rules that set each other off for ever.
 
-    def __init__(self, programs: Iterable[Program] = ()) -> None:
+    Rules for other purposes than service meet nothing of people who have not allowed them; `grants` says who has.
+    """
+
+    def __init__(self, programs: Iterable[Program] = (), *, grants: Grants | None = None) -> None:
+        self.grants: Grants = {} if grants is None else grants
         self.running: dict[str, Running] = {}
         self._by_metric: dict[str, list[Running]] = {}
         self._by_event: dict[str, list[Running]] = {}
@@ -52,7 +57,7 @@ class Engine:
         self._watched: dict[tuple[str, str], Watch] = {}
         self._timers: list[tuple[Instant, str, str]] = []
         self.chained = 0
-        """How many times rules have set others off."""
+        """How many times rules have set others off, or people decided what they allow: what touches several cells at once."""
         self._place = LIVE
         self._following: deque[tuple[str, Subject, Around | None, Decision]] = deque()
         self.on_loop: Callable[[Decision], None] = lambda _: None
@@ -157,9 +162,23 @@ class Engine:
         begun = False
         for running in self.running.values():
             if running.kind == kind and running.program.timed and subject.id not in running.cells:
-                self._schedule(running, running.cell(subject, at))
-                begun = True
+                cell = self._cell(running, subject, at)
+                if cell is not None:
+                    self._schedule(running, cell)
+                    begun = True
         return begun
+
+    def allows(self, running: Running, scope: str) -> bool:
+        """Whether a rule may look at a scope."""
+        return running.purpose == SERVICE or (scope, running.purpose) in self.grants
+
+    def forget(self, person: str, purpose: str) -> None:
+        """Let rules for a purpose forget a person, who has just decided on it; should they allow it, they begin anew."""
+        self._watch_anew()
+        self.chained += 1
+        for running in self.running.values():
+            if running.purpose == purpose:
+                running.cells.pop(person, None)
 
     def tick(self, until: Instant, *, surroundings: Surroundings, now: Instant) -> tuple[bool, list[Decision]]:
         """Let time pass up to `until`: whether that moved anything, and what is decided."""
@@ -211,13 +230,20 @@ class Engine:
             known.end()
         for running in self._by_metric[metric]:
             for subject in around.scopes(running.kind):
-                cell = running.cell(subject)
-                if cell.place < self._place:
+                cell = self._cell(running, subject)
+                if cell is not None and cell.place < self._place:
                     listeners.append((running, cell, cell.calm.get(metric)))
         if len(self._watched) >= WATCHED_LIMIT:
             self._watch_anew()
         watch = self._watched[key] = Watch(around, listeners)
         return watch
+
+    def _cell(self, running: Running, subject: Subject, at: Instant = 0) -> Cell | None:
+        """The cell of a scope; `None` where a rule may not look. What was before it was allowed is over, and late."""
+        if running.purpose == SERVICE:
+            return running.cell(subject, at)
+        since = self.grants.get((subject.id, running.purpose))
+        return None if since is None else running.cell(subject, max(at, since))
 
     def _watch_anew(self) -> None:
         """Look up again who listens, before the next change."""
@@ -230,8 +256,8 @@ class Engine:
         for running in list(self._by_event.get(event.type, ())) if around is not None else ():
             assert around is not None
             for subject in around.scopes(running.kind):
-                cell = running.cell(subject)
-                if cell.place < self._place:
+                cell = self._cell(running, subject)
+                if cell is not None and cell.place < self._place:
                     cell.around = around
                     decisions += self._step(running, cell, Heard(event, around.origin, depth), now)
         return decisions
@@ -243,8 +269,8 @@ class Engine:
         origin = around.origin if around is not None else Origin("")
         for running in list(self._by_trait.get(trait.name, ())):
             if running.kind == kind:
-                cell = running.cell(subject)
-                if cell.place < self._place:
+                cell = self._cell(running, subject)
+                if cell is not None and cell.place < self._place:
                     decisions += self._step(running, cell, Heard(trait, origin, depth), now)
         return decisions
 

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, field_v
 from devices import located
 from devices.located import Lines
 from rules import conditions
+from rules.catalogue import CATALOGUE_ID, Tag
 from rules.conditions import Condition, EventName, MetricName, Part, RoleName
 from rules.durations import Duration
 from rules.words import Text, Words, blanks
@@ -21,6 +22,7 @@ RULE_ID = r"^[a-z0-9][a-z0-9-]{0,62}$"
 LEVEL = "notice"
 """The level of a rule that has only one."""
 INPUTS_LIMIT, RUNGS_LIMIT, TESTS_LIMIT, ACTIONS_LIMIT = 20, 12, 40, 6
+PICK_LIMIT, TAGS_LIMIT = 5, 10
 LATENESS_LIMIT = 10 * 60_000
 CONDITIONS_LIMIT = 100
 FACTS = ("person.age", "person.heart_rate.max", "person.heart_rate.recommended_max", "person.heart_rate.moderate")
@@ -113,6 +115,14 @@ class AwardAction(Part):
     text: Words
 
 
+class RecommendAction(Part):
+    """Offer the person up to `pick` things from a catalogue, of those that have all the `tags`."""
+
+    catalogue: Annotated[str, Field(pattern=CATALOGUE_ID)]
+    tags: Annotated[list[Tag], Field(max_length=TAGS_LIMIT)] = Field(default=[])
+    pick: Annotated[int, Field(ge=1, le=PICK_LIMIT)] = 1
+
+
 class Action(Part):
     """One thing to do."""
 
@@ -123,11 +133,13 @@ class Action(Part):
     event: EventAction | None = None
     timer: TimerAction | None = None
     award: AwardAction | None = None
+    recommend: RecommendAction | None = Field(default=None, exclude_if=lambda asked: asked is None)
+    """Left out where it is not said, so that rules which were saved before it was there keep their versions."""
 
     @model_validator(mode="after")
     def _one(self) -> Action:
         if len(self.model_fields_set) != 1 or self.asked is None:
-            raise ValueError("an action is exactly one of command, service, notify, trait, event, timer, award")
+            raise ValueError(f"an action is exactly one of {', '.join(type(self).model_fields)}")
         return self
 
     @property
@@ -237,7 +249,7 @@ class Rule(Part):
     id: str = Field(pattern=RULE_ID)
     title: Words
     scope: Scope
-    purpose: Literal["service"]
+    purpose: Literal["service", "recommend"]
     inputs: dict[MetricName, Input] = Field(default={}, max_length=INPUTS_LIMIT)
     when: Condition
     then: Actions | None = None

@@ -77,7 +77,7 @@ def _run(program: Program, place: int, case: Case) -> Failure | None:
 
 
 def _decided(program: Program, case: Case, start: Instant) -> list[tuple[Instant, str]]:
-    engine, stage = Engine([program]), Stage(case)
+    engine, stage = Engine([program], grants={(SCOPE, program.rule.purpose): 0}), Stage(case)
     kind = program.rule.scope.each
     subject = stage.subject(kind, SCOPE)
     engine.begin(kind, subject, at=start)

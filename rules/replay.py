@@ -31,7 +31,8 @@ class History:
     """What happened in one scope, in order of time.
 
     `at`, `metric`, `source` and `value` are columns of one length n (ms, index into `metrics`, index into `origins`, number);
-    `text` is an index into `texts` or -1. Events have metric -1 and stand in `events` by their row.
+    `text` is an index into `texts` or -1. Events have metric -1 and stand in `events` by their row. Before `begins` nothing
+    may be looked at: nobody had allowed it.
     """
 
     at: NDArray[np.int64]
@@ -43,6 +44,7 @@ class History:
     origins: Sequence[Origin]
     texts: Sequence[str] = ()
     events: Mapping[int, Event] = field(default_factory=dict)
+    begins: Instant = 0
 
     def __len__(self) -> int:
         return len(self.at)
@@ -112,7 +114,8 @@ class _Runner:
 
     def __init__(self, program: Program, subject: Subject, past: History, first: Instant) -> None:
         self._program, self._subject, self._past = program, subject, past
-        self._cell = Cell(program, beginning(program, first if program.timed else 0), subject)
+        begins = max(first if program.timed else 0, past.begins)
+        self._cell = Cell(program, beginning(program, begins), subject)
         self._low = np.full(len(past.metrics) + 1, np.inf)
         self._high = np.full(len(past.metrics) + 1, -np.inf)
         self._gap = np.full(len(past.metrics) + 1, NEVER, dtype=np.int64)

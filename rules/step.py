@@ -55,6 +55,7 @@ class Outcome(StrEnum):
     FALSE = "false"
     UNKNOWN = "unknown"
     LATE = "late"
+    NOT_ALLOWED = "not_allowed"
 
 
 class Heard(NamedTuple):

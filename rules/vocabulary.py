@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from devices import units
@@ -10,31 +11,46 @@ from devices.errors import Fault
 from devices.located import Path, fault_at
 from devices.model import Metric, Model
 from rules import conditions as c
+from rules.catalogue import Catalogue
+from rules.consent import SERVICE
 from rules.language import FACTS, Action, Rule, Written
 from rules.program import ZONE_EVENTS
 from rules.words import blanks, texts
 
 _FACT_UNITS = {name: "a" if name == "person.age" else "/min" for name in FACTS}
+_OFFERING = ("recommend", "notify")
+"""What rules for other purposes than service may do: nothing that lasts, and nothing that other rules hear of."""
 _AGGS_OF_COUNTERS = frozenset({"sum", "rate", "delta", "count", "max", "min"})
 
 
-def faults(written: Written, models: Mapping[str, Model], made: frozenset[str] = frozenset()) -> list[Fault]:
-    """What contradicts the models, or itself, each with its path and line; `made` are events that other rules publish."""
-    found = contradictions(written.rule, models, made)
+def faults(
+    written: Written,
+    models: Mapping[str, Model],
+    made: frozenset[str] = frozenset(),
+    catalogues: Mapping[str, Catalogue] = MappingProxyType({}),
+) -> list[Fault]:
+    """What contradicts the models, the catalogues, or itself, each with its path and line; `made` are events that other
+    rules publish."""
+    found = contradictions(written.rule, models, made, catalogues)
     return [fault_at(written.lines, path, file=written.file, reason=reason) for path, reason in found]
 
 
 def contradictions(
-    rule: Rule, models: Mapping[str, Model], made: frozenset[str] = frozenset()
+    rule: Rule,
+    models: Mapping[str, Model],
+    made: frozenset[str] = frozenset(),
+    catalogues: Mapping[str, Catalogue] = MappingProxyType({}),
 ) -> list[tuple[Path, str]]:
     """The same for a rule without its lines."""
-    checker = _Checker(rule, models, made)
+    checker = _Checker(rule, models, made, catalogues)
     return list(checker.all())
 
 
 class _Checker:
-    def __init__(self, rule: Rule, models: Mapping[str, Model], made: frozenset[str]) -> None:
-        self._rule, self._models = rule, models
+    def __init__(
+        self, rule: Rule, models: Mapping[str, Model], made: frozenset[str], catalogues: Mapping[str, Catalogue]
+    ) -> None:
+        self._rule, self._models, self._catalogues = rule, models, catalogues
         self._events = {name: spec for model in models.values() for name, spec in model.events.items()}
         self._made = made | rule.publishes
 
@@ -48,6 +64,7 @@ class _Checker:
         yield from self._inputs()
         for path, action in self._rule.actions():
             yield from self._action(path, action)
+            yield from self._purpose(path, action)
         yield from self._words()
         yield from self._tests()
 
@@ -103,6 +120,8 @@ class _Checker:
             yield (*path, "absent"), f"no device model has the metric or event {condition.absent!r}"
 
     def _shape(self) -> Iterator[tuple[Path, str]]:
+        if self._rule.purpose != SERVICE and self._rule.scope.each != "person":
+            yield ("scope", "each"), f"only people themselves allow {self._rule.purpose}: scope: {{each: person}}"
         if not c.is_moment(self._rule.when):
             return
         for place, rung in enumerate(self._rule.escalate):
@@ -235,6 +254,26 @@ class _Checker:
             if part is not None:
                 said = texts(getattr(part, key))
                 yield from self._blanks((*path, action.kind, key), dict(enumerate(said)))
+
+    def _purpose(self, path: Path, action: Action) -> Iterator[tuple[Path, str]]:
+        """Recommending is for rules that may; and what they do must not outlast what somebody takes back."""
+        if self._rule.purpose == SERVICE and action.recommend is not None:
+            yield (*path, "recommend"), "only rules with purpose: recommend may recommend"
+        elif self._rule.purpose != SERVICE and action.kind not in _OFFERING:
+            yield (*path, action.kind), f"a rule with purpose: {self._rule.purpose} may only {' and '.join(_OFFERING)}"
+        if (asked := action.recommend) is None:
+            return
+        catalogue = self._catalogues.get(asked.catalogue)
+        if catalogue is None:
+            known = ", ".join(sorted(self._catalogues)) or "none"
+            yield (*path, "recommend", "catalogue"), f"there is no catalogue {asked.catalogue!r}; there are {known}"
+            return
+        for place, tag in enumerate(asked.tags):
+            if tag not in catalogue.tags:
+                known = ", ".join(sorted(catalogue.tags))
+                yield (*path, "recommend", "tags", place), f"{catalogue.id} has nothing with {tag!r}; it has {known}"
+        if asked.tags and not catalogue.tagged(asked.tags) and catalogue.tags.issuperset(asked.tags):
+            yield (*path, "recommend", "tags"), f"nothing in {catalogue.id} has all of these"
 
     def _words(self) -> Iterator[tuple[Path, str]]:
         yield from self._blanks(("because",), self._rule.because.model_dump())

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from api.web.catalogue import Catalogue
 from api.web.things import Things, amount
 from devices.sample import Instant
+from hub.catalogue import load_catalogues
 from rules.conditions import Term
 from rules.language import Action, CommandAction
 from rules.program import Program
@@ -69,6 +70,10 @@ def _action(action: Action, things: Things, say: Catalogue) -> str:
     if action.award is not None:
         words = _open(str(getattr(action.award.text, say.language)), {})
         return say("answer.award", points=action.award.points, text=words)
+    if action.recommend is not None:
+        catalogue = load_catalogues().get(action.recommend.catalogue)
+        title = getattr(catalogue.title, say.language) if catalogue is not None else action.recommend.catalogue
+        return say("answer.recommend", pick=action.recommend.pick, catalogue=title)
     assert action.event is not None
     return say("answer.event", type=action.event.type)
 

@@ -13,6 +13,7 @@ from nicegui import ui
 from api.deps import may_see, now, zone_of
 from api.web import charts, words
 from api.web.frame import dress, markup, top
+from api.web.offers import Offers
 from api.web.visits import Visit
 from devices.sample import HOUR, MINUTE, SECOND, Instant, Sample
 from hub.feed import Happening
@@ -50,6 +51,7 @@ class HomePage:
         self._hub, self._visit, self._say, self._demo = hub, visit, visit.say, demo
         self._names = {person.id: person.name for person in hub.accounts.people()}
         self._wearer = self._find_wearer()
+        self._offers = Offers(hub, self._wearer.id, self._say) if self._wearer is not None else None
         self._drawn: dict[str, str] = {}
         self._ticks = 0
 
@@ -64,6 +66,8 @@ class HomePage:
             with ui.element("div").classes("hub-columns"):
                 with ui.element("div").classes("hub-stack"):
                     self._build_heart()
+                    if self._offers is not None:
+                        self._offers.build()
                     markup(f'<h2 class="hub">{escape(self._say("home.devices"))}</h2>')
                     self._things = markup("")
                 with ui.element("section").classes("hub-card"):
@@ -88,6 +92,8 @@ class HomePage:
         self._put("alarm", self._alarm, self._alarm_html)
         self._put("things", self._things, self._things_html)
         self._put("happened", self._happened, self._happened_html)
+        if self._offers is not None:
+            self._offers.refresh()
         if self._heart is not None:
             self._put("heart", self._heart, self._heart_html)
             self._ticks += 1

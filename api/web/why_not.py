@@ -29,6 +29,8 @@ class WhyNot:
 
     def sentence(self, trace: Trace) -> str:
         """What came of looking, when last, and how often."""
+        if trace.outcome is Outcome.NOT_ALLOWED:
+            return self._say("why.not_allowed")
         said, when = self._outcome(trace), moment(trace.at, self._zone, self._now, self._say)
         key = "why.when_once" if trace.times == 1 else "why.when"
         return self._say(key, said=said, when=when, times=f"{trace.times:,}")

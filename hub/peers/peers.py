@@ -18,6 +18,7 @@ from hub.peers import snapshot
 from hub.peers.ledger import Due, Entry, PeerLedger, Rows
 from hub.peers.members import Members, month_of
 from hub.peers.snapshot import Snapshot
+from hub.store.consents import Consent
 from rules.bins import NO_BIN, bins_of
 from rules.cohorts import Dimension, Member
 from rules.consent import PEERS
@@ -94,15 +95,15 @@ class Peers:
         if counted:
             self.ledger.note(counted, first=first.toordinal(), last=last.toordinal())
 
-    def decided(self, person: str, purpose: str, granted: bool) -> None:
+    def decided(self, consent: Consent) -> None:
         """Somebody joined, and is counted from now on, or left, and is counted no longer."""
-        if purpose != PEERS:
+        if consent.purpose != PEERS:
             return
         with self._working:
-            if not granted:
-                self.ledger.remove(person)
-            elif (bounds := self._keeper.store.bounds(person)) is not None:
-                self.changed([person], *bounds)
+            if not consent.granted:
+                self.ledger.remove(consent.person)
+            elif (bounds := self._keeper.store.bounds(consent.person)) is not None:
+                self.changed([consent.person], *bounds)
 
     def catch_up(self) -> int:
         """Count those anew of whom something changed, some at a time; how many that were."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ from sqlmodel import create_engine
 from devices.errors import StoreUnavailable
 
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
-HEAD = "0005"
+HEAD = "0006"
 """The newest migration; a database that is there already starts without loading the migration tool."""
 
 
@@ -27,6 +29,15 @@ def open_engine(url: str) -> Engine:
     except SQLAlchemyError as error:
         raise StoreUnavailable(f"the relational store cannot be opened: {str(error).splitlines()[0]}") from error
     return engine
+
+
+@contextlib.contextmanager
+def translated() -> Iterator[None]:
+    """What the database cannot do is `StoreUnavailable`."""
+    try:
+        yield
+    except SQLAlchemyError as error:
+        raise StoreUnavailable(str(error).splitlines()[0]) from error
 
 
 def migrate(engine: Engine) -> None:

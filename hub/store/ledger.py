@@ -6,7 +6,7 @@ import contextlib
 import json
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
 import msgspec
@@ -21,12 +21,15 @@ from devices.sample import Instant
 from hub.arrivals import KEPT as ARRIVALS_KEPT
 from hub.arrivals import Arrival
 from hub.effects import Delivery, TraitChange
+from hub.recommender import Recommendation
+from hub.store.recommendations import OPEN
 from hub.store.tables import (
     ArrivalRow,
     CommandRow,
     DecisionRow,
     DeliveryRow,
     QuarantineRow,
+    RecommendationRow,
     TickRow,
     TraitRow,
     UsageRow,
@@ -35,7 +38,7 @@ from rules.decision import Decision
 
 QUARANTINE_KEPT = 100_000
 
-_COMMANDS, _DECISIONS, _REFUSALS, _ARRIVALS, _USAGE, _DELIVERIES, _TRAITS, _TICKS = (
+_COMMANDS, _DECISIONS, _REFUSALS, _ARRIVALS, _USAGE, _DELIVERIES, _TRAITS, _TICKS, _RECOMMENDATIONS = (
     SQLModel.metadata.tables[str(table.__tablename__)]
     for table in (
         CommandRow,
@@ -46,6 +49,7 @@ _COMMANDS, _DECISIONS, _REFUSALS, _ARRIVALS, _USAGE, _DELIVERIES, _TRAITS, _TICK
         DeliveryRow,
         TraitRow,
         TickRow,
+        RecommendationRow,
     )
 )
 
@@ -57,12 +61,14 @@ _SYNC = {
 
 
 class Tick(NamedTuple):
-    """Time that passed for the rules, up to `until`, after the change `seq`; for a scope, that they began for it then."""
+    """Time that passed for the rules, up to `until`, after the change `seq`; for a scope, that they began for it then; for a
+    `consent`, that somebody decided then what they allow."""
 
     seq: int
     until: Instant
     kind: str = ""
     scope: str = ""
+    consent: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +81,7 @@ class Turn:
     refusals: Sequence[QuarantineRow] = ()
     deliveries: Sequence[Delivery] = ()
     traits: Sequence[TraitChange] = ()
+    recommendations: Sequence[Recommendation] = ()
     tick: Tick | None = None
 
     def __bool__(self) -> bool:
@@ -89,6 +96,7 @@ class Recorded:
     commands: Sequence[Command] = ()
     moved: Sequence[CommandRow] = ()
     deliveries: Sequence[Delivery] = ()
+    recommendations: Sequence[Recommendation] = ()
 
 
 class Ledger:
@@ -99,6 +107,7 @@ class Ledger:
         self._add_decisions = _insert_new(_DECISIONS, engine)
         self._add_commands = _insert_new(_COMMANDS, engine)
         self._add_deliveries = _insert_new(_DELIVERIES, engine)
+        self._add_recommendations = _insert_new(_RECOMMENDATIONS, engine)
         self._sync = _SYNC[engine.dialect.name]
         self._lock = threading.Lock()
         """SQLite lets one write at a time, and has the others sleep and look again; waiting here, they lose no time."""
@@ -115,6 +124,8 @@ class Ledger:
             rows = [_command_row(command, decision_id=why, now=now) for command, why in turn.commands]
             queued = _add_new(connection, self._add_commands, rows)
             due = _add_new(connection, self._add_deliveries, [_delivery_row(each, now=now) for each in turn.deliveries])
+            offered = [each for each in turn.recommendations if each.decision in decided]
+            _add_new(connection, self._add_recommendations, [_recommendation_row(each, now=now) for each in offered])
             moved = [row for each in turn.results for row in _settle(connection, each, now=now)]
             for trait in turn.traits:
                 _set_trait(connection, trait)
@@ -127,6 +138,7 @@ class Ledger:
             commands=list({command.id: command for command, _ in turn.commands if command.id in queued}.values()),
             moved=moved,
             deliveries=[each for each in turn.deliveries if each.id in due],
+            recommendations=offered,
         )
 
     def queue(self, command: Command, *, now: Instant) -> bool:
@@ -232,7 +244,7 @@ class Ledger:
         """The time that passed for the rules after the change `since`, in order."""
         query = select(TickRow).where(col(TickRow.seq) >= since).order_by(col(TickRow.id))
         with Session(self._engine) as session:
-            return [Tick(row.seq, row.until, row.kind, row.scope) for row in session.exec(query)]
+            return [Tick(row.seq, row.until, row.kind, row.scope, row.consent) for row in session.exec(query)]
 
     def forget_ticks(self, before: int) -> None:
         """Let go of the ticks that a snapshot of place `before` has in it.
@@ -333,6 +345,12 @@ def _delivery_row(delivery: Delivery, *, now: Instant) -> dict[str, Any]:
         "created_at": now,
         "updated_at": now,
     }
+
+
+def _recommendation_row(offered: Recommendation, *, now: Instant) -> dict[str, Any]:
+    row = asdict(offered)
+    row["decision_id"], row["person_id"] = row.pop("decision"), row.pop("person")
+    return row | {"status": OPEN, "updated_at": now}
 
 
 def _set_trait(connection: Connection, trait: TraitChange) -> None:

@@ -258,7 +258,10 @@ class TraitRow(SQLModel, table=True):
 
 
 class TickRow(SQLModel, table=True):
-    """Time that passed for the rules without anything happening: after which change, up to when; or began for a scope."""
+    """Time that passed for the rules without anything happening: after which change, up to when; or began for a scope.
+
+    With `consent`, the row of one: that a person decided then what they allow.
+    """
 
     __tablename__ = "tick"
 
@@ -267,6 +270,7 @@ class TickRow(SQLModel, table=True):
     until: int = _instant()
     kind: str = ""
     scope: str = ""
+    consent: int = 0
 
 
 class ServiceRow(SQLModel, table=True):
@@ -309,3 +313,27 @@ class GoalRow(SQLModel, table=True):
     target: float
     per: str
     set_at: int = _instant()
+
+
+class RecommendationRow(SQLModel, table=True):
+    """Something offered to a person, and what became of it; `at` is when its reason was."""
+
+    __tablename__ = "recommendation"
+    __table_args__ = (
+        Index("ix_recommendation_person", "person_id", "at"),
+        Index("ix_recommendation_open", "status", "expires_at"),
+    )
+
+    id: str = Field(primary_key=True, max_length=80)
+    decision_id: str = Field(index=True)
+    rule: str
+    person_id: str = Field(foreign_key="person.id", max_length=63)
+    catalogue: str
+    item: str
+    title: dict[str, Any] = _json()
+    text: dict[str, Any] = _json()
+    because: dict[str, Any] = _json()
+    status: str
+    at: int = _instant()
+    expires_at: int = _instant()
+    updated_at: int = _instant()

@@ -159,3 +159,26 @@ def test_strangers_see_no_page(hub: HubProcess, context: BrowserContext) -> None
     for path in ("/home", "/me"):
         page.goto(hub.url + path)
         page.wait_for_url("**/sign-in")
+
+
+def test_what_is_offered_is_a_card_with_its_reason_and_goes_when_answered(
+    hub: HubProcess, watch: dict, context: BrowserContext
+) -> None:
+    page = context.new_page()
+    sign_in(page, hub)
+    page.wait_for_url("**/home")
+    with hub.api("ann", PASSWORD) as own:
+        own.put("/v1/people/me/consents/recommend").raise_for_status()
+        now = int(time.time() * 1000) + 1_000
+        run = {"sport": "running", "distance_m": 5_200}
+        with TestDevice(watch) as device:
+            device.say({"id": f"run-{now}", "ts": now, "type": "workout.ended", "data": run}, Channel.EVENT)
+            water = page.locator("[data-item=water]")
+            expect(water).to_contain_text("5200", timeout=PATIENCE_MS)
+        expect(page.locator(".offer")).to_have_count(2)
+        water.locator("[data-status=taken]").click()
+        expect(water).to_have_count(0, timeout=PATIENCE_MS)
+        own.delete("/v1/people/me/consents/recommend").raise_for_status()
+        expect(page.locator(".offer")).to_have_count(0, timeout=PATIENCE_MS)
+        statuses = {row["status"] for row in own.get("/v1/recommendations").json()["items"]}
+        assert statuses == {"taken", "withdrawn"}

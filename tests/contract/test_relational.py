@@ -14,12 +14,15 @@ from devices.access import Credential, token_hash
 from devices.command import Command, Result, Status
 from devices.errors import Conflict, NotFound, StoreUnavailable
 from hub.arrivals import Arrival
+from hub.recommender import Recommendation
 from hub.store import engine as engine_module
 from hub.store import ledger as ledger_module
 from hub.store.accounts import OPERATOR, PERSON, TOKEN_LIFE, Accounts, Caller, NewPerson
+from hub.store.consents import Consent, Consents
 from hub.store.engine import open_engine
 from hub.store.fleet import CLIENT_IDS_KEPT, Fleet
 from hub.store.ledger import Ledger, Tick, Turn
+from hub.store.recommendations import DISMISSED, EXPIRED, TAKEN, WITHDRAWN, RecommendationStore
 from hub.store.tables import QuarantineRow
 from rules.decision import Decision
 from rules.view import Clause
@@ -41,6 +44,16 @@ def fleet(engine):
 @pytest.fixture
 def ledger(engine):
     return Ledger(engine)
+
+
+@pytest.fixture
+def recommendations(engine):
+    return RecommendationStore(engine)
+
+
+@pytest.fixture
+def consents(engine):
+    return Consents(engine)
 
 
 @pytest.fixture
@@ -435,6 +448,84 @@ def test_commands_of_a_device_are_read_newest_first_and_paged(ledger, watch):
         told += [row.id for row in page]
         before = (page[-1].created_at, page[-1].id)
     assert told == ["c4", "c3", "c2", "c1", "c0"]
+
+
+def _offered(decision="d1", item="water", *, at=NOW):
+    words = {"en": "Water", "ko": "물"}
+    return Recommendation(
+        f"{decision}-0-{item}", decision, "run", "minji", "recovery", item, words, words, words, at, at + 100
+    )
+
+
+def _offer(ledger, *offered):
+    return ledger.commit(
+        Turn([_decision(each.decision) for each in offered], recommendations=offered), now=NOW
+    ).recommendations
+
+
+def test_a_decision_on_record_offers_nothing_more(ledger, recommendations, minji):
+    assert _offer(ledger, _offered(), _offered(item="tea")) == [_offered(), _offered(item="tea")]
+    assert _offer(ledger, _offered(), _offered(item="bath")) == []
+    assert [row.item for row in recommendations.of("minji", limit=9)] == ["water", "tea"]
+
+
+def test_recommendations_are_read_newest_first_and_paged(ledger, recommendations, minji):
+    for number in range(4):
+        _offer(ledger, _offered(f"d{number}", at=NOW + number // 2))
+    rows = recommendations.of("minji", limit=9)
+    assert [row.decision_id for row in rows] == ["d3", "d2", "d1", "d0"]
+    assert recommendations.of("minji", limit=9, before=(rows[1].at, rows[1].id)) == rows[2:]
+    assert recommendations.of("joon", limit=9) == []
+
+
+def test_what_is_open_is_settled_once(ledger, recommendations, minji):
+    _offer(ledger, _offered())
+    assert recommendations.settle("d1-0-water", "minji", TAKEN, now=NOW + 1).status == TAKEN
+    assert recommendations.settle("d1-0-water", "minji", TAKEN, now=NOW + 2).updated_at == NOW + 1
+    with pytest.raises(Conflict, match="taken"):
+        recommendations.settle("d1-0-water", "minji", DISMISSED, now=NOW)
+    for id_, person in (("d1-0-tea", "minji"), ("d1-0-water", "joon")):
+        with pytest.raises(NotFound):
+            recommendations.settle(id_, person, TAKEN, now=NOW)
+
+
+def test_what_nobody_answers_expires(ledger, recommendations, minji):
+    _offer(ledger, _offered())
+    assert recommendations.expire(now=NOW + 99) == []
+    assert [row.status for row in recommendations.expire(now=NOW + 100)] == [EXPIRED]
+    assert recommendations.expire(now=NOW + 100) == []
+
+
+def test_a_consent_taken_back_takes_open_recommendations_with_it_and_only_those(
+    ledger, recommendations, consents, minji, accounts
+):
+    accounts.add_person(_person("joon"), now=NOW)
+    _offer(ledger, _offered(), _offered(item="tea"))
+    recommendations.settle("d1-0-tea", "minji", TAKEN, now=NOW)
+    assert consents.decide(Consent("minji", "recommend", True, NOW, "minji"), place=1).withdrawn == []
+    assert consents.decide(Consent("minji", "recommend", True, NOW + 1, "minji"), place=1) is None
+    consents.decide(Consent("minji", "peers", True, NOW, "minji"), place=2)
+    assert consents.decide(Consent("minji", "peers", False, NOW, "minji"), place=2).withdrawn == []
+    [withdrawn] = consents.decide(Consent("minji", "recommend", False, NOW + 2, "minji"), place=3).withdrawn
+    assert (withdrawn.item, withdrawn.status, withdrawn.updated_at) == ("water", WITHDRAWN, NOW + 2)
+    assert recommendations.offered("minji", "recovery", since=NOW) == {"tea": NOW}
+    assert consents.decide(Consent("joon", "recommend", False, NOW, "joon"), place=3) is None
+
+
+def test_a_consent_has_its_place_among_the_ticks_and_what_stood_before_it_is_known(ledger, consents, minji):
+    ledger.commit(Turn(tick=Tick(4, NOW)), now=NOW)
+    consents.decide(Consent("minji", "recommend", True, NOW + 1, "minji"), place=4)
+    ledger.commit(Turn(tick=Tick(4, NOW + 2)), now=NOW)
+    consents.decide(Consent("minji", "recommend", False, NOW + 3, "minji"), place=5)
+    first, granted, second, withdrawn = ledger.ticks(0)
+    assert (first, second) == (Tick(4, NOW), Tick(4, NOW + 2))
+    assert (granted.seq, granted.until, withdrawn.seq) == (4, NOW + 1, 5)
+    assert consents.decision(granted.consent) == Consent("minji", "recommend", True, NOW + 1, "minji")
+    assert consents.standing(before=granted.consent) == []
+    assert consents.standing(before=withdrawn.consent) == [Consent("minji", "recommend", True, NOW + 1, "minji")]
+    assert [each.granted for each in consents.standing()] == [False]
+    with pytest.raises(NotFound):
+        consents.decide(Consent("nobody", "recommend", True, NOW, "x"), place=5)
 
 
 def test_quarantine_is_read_newest_first_filtered_and_paged(ledger):

@@ -18,6 +18,7 @@ from hub.peers.members import Members
 from hub.peers.peers import Peers
 from hub.registry import Registry
 from hub.store.accounts import Accounts
+from hub.store.consents import Consent
 from hub.store.engine import open_engine
 from hub.store.fleet import Fleet
 from hub.store.tables import Device, Home, Ownership, Person
@@ -74,12 +75,14 @@ class Crowd:
                 self.join(name)
 
     def join(self, name):
-        self.registry.grant(name, PEERS, granted=True)
-        self.peers.decided(name, PEERS, True)
+        self._decide(name, granted=True)
 
     def leave(self, name):
-        self.registry.grant(name, PEERS, granted=False)
-        self.peers.decided(name, PEERS, False)
+        self._decide(name, granted=False)
+
+    def _decide(self, name, *, granted):
+        self.registry.grant(name, PEERS, granted=granted, at=self.now)
+        self.peers.decided(Consent(name, PEERS, granted, self.now, name))
 
     def walk(self, steps, *, first=date(2026, 10, 5), days=10):
         """Everybody's steps, a day; `steps` by name."""
