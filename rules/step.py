@@ -4,7 +4,8 @@
                           └───false───▶ inactive          unknown changes nothing
 
 Time is the samples' own. What is due before a change is decided before it, at the very time it was due, so it makes no
-difference when anybody looked at the clock. A change older than what has been decided is late: stored, not acted on.
+difference when anybody looked at the clock. A change older than what has been decided, or older
+than the newest by more than the rule's lateness, is late: stored, not acted on.
 """
 
 from __future__ import annotations
@@ -122,7 +123,7 @@ def beginning(program: Program, at: Instant = 0) -> State:
 def step(situation: Situation, state: State, heard: Heard) -> Stepped:
     """Take one change: the state after it, and what is decided. Pure."""
     lateness = situation.program.lateness
-    if heard.at < state.clock:
+    if heard.at < max(state.clock, state.newest - lateness):
         return Stepped(state, [], [(heard.at, Outcome.LATE)])
     if not lateness:
         return _take(situation, state, heard)
