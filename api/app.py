@@ -7,14 +7,17 @@ from fastapi_offline import FastAPIOffline
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import problems, stream
-from api.routes import auth, commands, consents, devices, homes, people, rules, services, system
+from api.routes import auth, commands, consents, devices, homes, imports, people, rules, services, system
+from hub.imports.intake import FILE_LIMIT
 from hub.runtime import Hub
 
 BODY_LIMIT = 1024 * 1024
+IMPORTS = "/v1/imports/"
 
 
 class BodyLimit:
-    """Turns away bodies that are larger than anything the API takes."""
+    """Turns away bodies that are larger than anything the API takes. Imports may be larger, and count for themselves what
+    comes without saying how large it is: they put it on the disk, once they know who sends it."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -23,10 +26,12 @@ class BodyLimit:
         if scope["type"] == "http":
             headers = dict(scope["headers"])
             length = headers.get(b"content-length", b"0")
-            if not length.isdigit() or int(length) > BODY_LIMIT:
-                await _too_large(scope, receive, send)
+            imports = scope["path"].startswith(IMPORTS)
+            limit = FILE_LIMIT if imports else BODY_LIMIT
+            if not length.isdigit() or int(length) > limit:
+                await _too_large(scope, receive, send, limit=limit)
                 return
-            if b"transfer-encoding" in headers:
+            if b"transfer-encoding" in headers and not imports:
                 await self._piecewise(scope, receive, send)
                 return
         await self._app(scope, receive, send)
@@ -40,7 +45,7 @@ class BodyLimit:
             size += len(message.get("body", b""))
             more = message.get("more_body", False)
             if size > BODY_LIMIT:
-                await _too_large(scope, receive, send)
+                await _too_large(scope, receive, send, limit=BODY_LIMIT)
                 return
         waiting = iter(pieces)
 
@@ -50,8 +55,8 @@ class BodyLimit:
         await self._app(scope, again, send)
 
 
-async def _too_large(scope: Scope, receive: Receive, send: Send) -> None:
-    detail = f"a request body may be {BODY_LIMIT // 1024} KiB"
+async def _too_large(scope: Scope, receive: Receive, send: Send, *, limit: int) -> None:
+    detail = f"a request body may be {limit // 1024} KiB"
     await problems.problem(413, "too-large", "Too large", detail)(scope, receive, send)
 
 
@@ -65,6 +70,6 @@ def create_app(hub: Hub) -> FastAPI:
     app.state.hub = hub
     app.add_middleware(BodyLimit)
     problems.install(app)
-    for router in (auth, homes, people, consents, devices, commands, rules, services, system, stream):
+    for router in (auth, homes, people, consents, devices, imports, commands, rules, services, system, stream):
         app.include_router(router.router)
     return app

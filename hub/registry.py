@@ -56,14 +56,22 @@ class Registry:
 
     def put_person(self, person: Person) -> None:
         """Know a person, or know them anew."""
-        home = self.homes.get(person.home_id or "")
-        zone = self._stays.get(person.id) or (home.zone if home is not None else UTC)
-        self.subjects[person.id] = Subject(person.id, person.birth_year, zone, tuned=self._tuned.get(person.id, {}))
-        if home is not None:
-            self._home_of[person.id] = home.id
-            self.homes[home.id] = self._home(home.id, home.zone)
-        self._around.clear()
+        self.put_people([person])
         self.on_known("person", self.subjects[person.id])
+
+    def put_people(self, people: Iterable[Person]) -> None:
+        """Know many people at once, or know them anew. `on_known` does not hear of them: see `Pipeline.begin_all`."""
+        homes = set()
+        for person in people:
+            self._put_subject(person)
+            homes.add(self._home_of.get(person.id))
+        members: dict[str, list[str]] = {home: [] for home in homes if home is not None}
+        for person_id, home_id in self._home_of.items():
+            if home_id in members:
+                members[home_id].append(person_id)
+        for home_id, those in members.items():
+            self.homes[home_id] = msgspec.structs.replace(self.homes[home_id], members=tuple(sorted(those)))
+        self._around.clear()
 
     def put_device(self, device: Device, ownership: Ownership | None) -> None:
         """Know a device, or know it anew. A device of a model that is no longer there is left out."""
@@ -137,6 +145,13 @@ class Registry:
     def standing_in(self, home: str) -> list[Entry]:
         """A home's devices, by id."""
         return sorted((each for each in self.entries.values() if each.home == home), key=lambda entry: entry.id)
+
+    def _put_subject(self, person: Person) -> None:
+        home = self.homes.get(person.home_id or "")
+        zone = self._stays.get(person.id) or (home.zone if home is not None else UTC)
+        self.subjects[person.id] = Subject(person.id, person.birth_year, zone, tuned=self._tuned.get(person.id, {}))
+        if home is not None:
+            self._home_of[person.id] = home.id
 
     def _find(self, entry: Entry, person: str | None, place: object) -> Around:
         homes = dict.fromkeys([entry.home, *([self._home_of[person]] if person in self._home_of else [])])

@@ -26,7 +26,9 @@ from hub.features.store import FeatureStore
 from hub.feed import Feed
 from hub.gatekeeper import Gatekeeper
 from hub.history import Histories
+from hub.imports.intake import Intake
 from hub.inbox import Inbox
+from hub.learning import learn
 from hub.metrics import Metrics
 from hub.narrator import Narrator
 from hub.outbox import Outbox
@@ -43,6 +45,7 @@ from hub.store.accounts import Accounts
 from hub.store.consents import Consents
 from hub.store.deliveries import DeliveryStore
 from hub.store.engine import open_engine
+from hub.store.enrolment import Enrolment
 from hub.store.fleet import Fleet
 from hub.store.ledger import Ledger
 from hub.store.rules import RuleStore
@@ -94,6 +97,7 @@ class Hub:
     keeper: Keeper
     gate: Gate
     desk: Desk
+    intake: Intake
     rulebook: Rulebook
     replays: Replays
     deliveries: DeliveryStore
@@ -129,7 +133,13 @@ def open_hub(settings: Settings) -> Iterator[Hub]:
         engine = Engine()
         engine.on_loop = lambda decision: log.warning("rule_loop_cut", rule=decision.rule)
         stores.accounts.ensure_operator(_operator_password(settings))
-        _learn(stores)
+        learn(
+            stores.registry,
+            accounts=stores.accounts,
+            consents=stores.consents,
+            fleet=stores.fleet,
+            telemetry=stores.telemetry,
+        )
 
         pipeline = Pipeline(
             inbox=inbox,
@@ -209,6 +219,14 @@ def open_hub(settings: Settings) -> Iterator[Hub]:
                 on_amended=keeper.refind,
                 on_decided=lambda *_: None,
             ),
+            intake=Intake(
+                data_dir / "imports",
+                registry=registry,
+                enrolment=Enrolment(stores.database),
+                telemetry=telemetry,
+                pipeline=pipeline,
+                keeper=keeper,
+            ),
             rulebook=rulebook,
             replays=Replays(rulebook),
             deliveries=delivery_store,
@@ -237,7 +255,13 @@ def open_past(settings: Settings) -> Iterator[Past]:
             raise StartFailed(f"there is nothing stored in {settings.data_dir}: no hub has run there")
         stack.enter_context(_locked(settings.data_dir / "lock"))
         stores = _open_stores(settings, stack)
-        _learn(stores)
+        learn(
+            stores.registry,
+            accounts=stores.accounts,
+            consents=stores.consents,
+            fleet=stores.fleet,
+            telemetry=stores.telemetry,
+        )
         stores.registry.tune(RuleStore(stores.database).tunings())
         yield Past(stores.registry, Histories(stores.registry, stores.fleet, stores.telemetry), stores.keeper)
 
@@ -304,28 +328,6 @@ def _open_stores(settings: Settings, stack: contextlib.ExitStack) -> Stores:
         telemetry,
         Keeper(registry, accounts, fleet, telemetry, features),
     )
-
-
-def _learn(stores: Stores) -> None:
-    """Fill the registry, and the twins with what was last reported."""
-    registry, accounts, fleet = stores.registry, stores.accounts, stores.fleet
-    for home in accounts.homes():
-        registry.put_home(home)
-    for stay in accounts.stays():
-        registry.put_stay(stay.person_id, stay.timezone)
-    for person in accounts.people():
-        registry.put_person(person)
-    for consent in stores.consents.standing():
-        registry.grant(consent.person, consent.purpose, granted=consent.granted)
-    owners = {ownership.device_id: ownership for ownership in fleet.ownerships() if ownership.until is None}
-    for device in fleet.devices():
-        registry.put_device(device, owners.get(device.id))
-    for sample in stores.telemetry.latest():
-        if (twin := registry.twins.get(sample.source)) is not None:
-            twin.reported[sample.metric] = sample
-    for row in fleet.desired():
-        if row.device_id in registry.twins:
-            registry.twins[row.device_id].desired[row.metric] = row.value
 
 
 def _start_broker(settings: Settings, refusals: Refusals, stack: contextlib.ExitStack) -> EmbeddedBroker | None:

@@ -10,13 +10,14 @@ from __future__ import annotations
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
+from numpy.typing import NDArray
 
 from devices.sample import DAY, Instant
-from hub.features.store import FeatureStore
+from hub.features.store import FeatureStore, Told
 from hub.registry import Registry
 from hub.store.accounts import Accounts
 from hub.store.fleet import Fleet
@@ -83,6 +84,16 @@ class Keeper:
         for person in people:
             with self._keeping:
                 yield person, self._rebuild(person)
+
+    def take_in(
+        self, people: Sequence[str], days: NDArray[np.int32], columns: Mapping[str, NDArray[np.float64]]
+    ) -> Told:
+        """Take in days that somebody else has found: a row each, of a person and day (ordinal)."""
+        with self._keeping:
+            told = self.store.tell(people, days, columns)
+            for person, (first, last) in told.people.items():
+                self.on_kept(person, first, last)
+            return told
 
     def body(self, person: str) -> Body:
         """What derived features must know of a person."""

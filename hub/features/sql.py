@@ -22,6 +22,11 @@ FORGET = "delete from {table} where person = ? and day between ? and ?"
 FORGET_TOLD_AGAIN = """
 delete from told using incoming where told.person = incoming.person and told.day = incoming.day
 """
+_DIFFERENT = " or ".join(f"told.{name} is distinct from incoming.{name}" for name in KEPT)
+TOLD = f"""
+select told.person is null as fresh, told.person is not null and ({_DIFFERENT}) as changed
+from incoming left join told on told.person = incoming.person and told.day = incoming.day order by incoming.place
+"""
 KEEP = f"insert into {{table}} select person, day, {NAMES} from incoming"
 READ = f"select day, {NAMES} from {{table}} where person = ? and day between ? and ?"
 BOUNDS = """

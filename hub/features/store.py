@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import duckdb
 import numpy as np
@@ -15,11 +15,19 @@ from numpy.typing import NDArray
 
 from devices.errors import StoreUnavailable
 from hub.features import sql
-from hub.telemetry.statements import reason, run, transaction
+from hub.telemetry.statements import reason, run, run_columns, transaction
 from rules.daily import KEPT, Columns
 
 MEMORY_LIMIT = "128MB"
 THREADS = 1
+
+
+class Told(NamedTuple):
+    """What was news of what was told: how many days were new, how many differed, and of whom, from which day to which."""
+
+    new: int
+    changed: int
+    people: dict[str, tuple[date, date]]
 
 
 class FeatureStore:
@@ -48,12 +56,19 @@ class FeatureStore:
                 rows = {name: columns[name][some] for name in KEPT}
                 _insert(cursor, "observed", np.full(int(some.sum()), number, np.int32), days[some], rows)
 
-    def tell(self, people: Sequence[str], days: NDArray[np.int32], columns: Mapping[str, NDArray[np.float64]]) -> None:
+    def tell(self, people: Sequence[str], days: NDArray[np.int32], columns: Mapping[str, NDArray[np.float64]]) -> Told:
         """Take in days that somebody else has found: a row each, of a person and day (ordinal). Told again, they are replaced."""
         with self._writing() as cursor:
             numbers = np.array(self._number(people, cursor), np.int32)
-            run(cursor, sql.FORGET_TOLD_AGAIN, {"person": numbers, "day": days})
-            _insert(cursor, "told", numbers, days, columns)
+            fresh, changed = _compared(cursor, numbers, days, columns)
+            some = fresh | changed
+            numbers, days = numbers[some], days[some]
+            if len(days):
+                run(cursor, sql.FORGET_TOLD_AGAIN, {"person": numbers, "day": days})
+                _insert(cursor, "told", numbers, days, {name: columns[name][some] for name in KEPT})
+        names = {self._numbers[name]: name for name in dict.fromkeys(people)}
+        touched = {names[number]: span for number, span in _spans(numbers, days)}
+        return Told(int(fresh.sum()), int(changed.sum()), touched)
 
     def days(self, person: str, first: date, last: date) -> Columns:
         """A column for each kept feature, a value for each day from `first` to `last`, NaN where there is none."""
@@ -126,6 +141,29 @@ def _insert(
 ) -> None:
     rows: dict[str, NDArray[Any]] = {"person": people, "day": days} | {name: columns[name] for name in KEPT}
     run(cursor, sql.KEEP.format(table=table), rows)
+
+
+def _compared(
+    cursor: duckdb.DuckDBPyConnection,
+    people: NDArray[np.int32],
+    days: NDArray[np.int32],
+    columns: Mapping[str, NDArray[np.float64]],
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Which rows are of days that were never told of, and which differ from what was."""
+    rows: dict[str, NDArray[Any]] = {"place": np.arange(len(days)), "person": people, "day": days}
+    found = run_columns(cursor, sql.TOLD, rows | {name: columns[name] for name in KEPT})
+    return found["fresh"], found["changed"]
+
+
+def _spans(people: NDArray[np.int32], days: NDArray[np.int32]) -> Iterator[tuple[int, tuple[date, date]]]:
+    """The first and the last day of each of some people."""
+    order = np.lexsort((days, people))
+    numbers, first = np.unique(people[order], return_index=True)
+    last = np.append(first[1:], len(order)) - 1
+    for number, low, high in zip(
+        numbers.tolist(), days[order][first].tolist(), days[order][last].tolist(), strict=True
+    ):
+        yield number, (date.fromordinal(low), date.fromordinal(high))
 
 
 def _fill(columns: Columns, found: Mapping[str, NDArray[Any]], first: int) -> None:

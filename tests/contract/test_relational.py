@@ -466,7 +466,7 @@ def test_only_the_newest_refusals_are_kept(ledger, monkeypatch):
 def test_ticks_are_forgotten_up_to_a_place(ledger):
     ticks = [Tick(4, NOW), Tick(5, NOW + 1), Tick(5, NOW + 2, "person", "ann"), Tick(6, NOW + 3)]
     for tick in ticks:
-        ledger.commit(Turn(tick=tick), now=NOW)
+        ledger.commit(Turn(ticks=[tick]), now=NOW)
     ledger.forget_ticks(5)
     assert ledger.ticks(0) == ticks[1:]
     assert ledger.ticks(6) == ticks[3:]
