@@ -17,9 +17,10 @@ from hub.pipeline import Pipeline
 from hub.registry import Registry
 from hub.store.accounts import Accounts, NewPerson
 from hub.store.consents import Consents
+from hub.store.enrolment import Placed
 from hub.store.fleet import Fleet
 from hub.store.ledger import Ledger
-from hub.store.tables import CommandRow, Device, Home, Ownership, Person
+from hub.store.tables import CommandRow, Device, Home, Person
 from hub.telemetry import TelemetryStore
 
 COMMAND_LIFE: Instant = HOUR
@@ -98,8 +99,7 @@ class Desk:
             now=_now(),
         )
         self.telemetry.declare(new.id, self.accounts.home(new.home).timezone)
-        ownership = Ownership(device_id=new.id, person_id=new.owner, since=0) if new.owner else None
-        self.pipeline.wish(lambda: self._make_known(device, ownership))
+        self.pipeline.wish(lambda: self._make_known(Placed(new.id, new.home, new.model, new.owner)))
         return device, token
 
     def rotate(self, device_id: str) -> str:
@@ -137,8 +137,8 @@ class Desk:
             self.registry.put_stay(person.id, timezone)
         self.registry.put_person(person)
 
-    def _make_known(self, device: Device, ownership: Ownership | None) -> None:
-        self.registry.put_device(device, ownership)
+    def _make_known(self, device: Placed) -> None:
+        self.registry.put_device(device)
         self.pipeline.forget_routes()
 
     def _cut_off(self, device_id: str) -> None:

@@ -2,30 +2,50 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+from sqlalchemy import Engine as Database
+
+from hub.features.keeper import Keeper
 from hub.registry import Registry
 from hub.store.accounts import Accounts
 from hub.store.consents import Consents
+from hub.store.enrolment import Enrolment
 from hub.store.fleet import Fleet
+from hub.store.ledger import Ledger
 from hub.telemetry import TelemetryStore
 
 
-def learn(
-    registry: Registry, *, accounts: Accounts, consents: Consents, fleet: Fleet, telemetry: TelemetryStore
-) -> None:
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """Everything that is kept, and what is known by heart of it."""
+
+    registry: Registry
+    database: Database
+    accounts: Accounts
+    enrolment: Enrolment
+    consents: Consents
+    fleet: Fleet
+    ledger: Ledger
+    telemetry: TelemetryStore
+    keeper: Keeper
+
+
+def learn(stores: Stores) -> None:
     """Fill the registry, and the twins with what was last reported."""
-    for home in accounts.homes():
+    registry = stores.registry
+    for home in stores.accounts.homes():
         registry.put_home(home)
-    for stay in accounts.stays():
+    for stay in stores.accounts.stays():
         registry.put_stay(stay.person_id, stay.timezone)
-    registry.put_people(accounts.people())
-    for consent in consents.standing():
+    registry.put_people(stores.enrolment.residents())
+    for consent in stores.consents.standing():
         registry.grant(consent.person, consent.purpose, granted=consent.granted)
-    owners = {ownership.device_id: ownership for ownership in fleet.ownerships() if ownership.until is None}
-    for device in fleet.devices():
-        registry.put_device(device, owners.get(device.id))
-    for sample in telemetry.latest():
+    for device in stores.enrolment.placed():
+        registry.put_device(device)
+    for sample in stores.telemetry.latest():
         if (twin := registry.twins.get(sample.source)) is not None:
             twin.reported[sample.metric] = sample
-    for row in fleet.desired():
+    for row in stores.fleet.desired():
         if row.device_id in registry.twins:
             registry.twins[row.device_id].desired[row.metric] = row.value

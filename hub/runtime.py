@@ -28,7 +28,7 @@ from hub.gatekeeper import Gatekeeper
 from hub.history import Histories
 from hub.imports.intake import Intake
 from hub.inbox import Inbox
-from hub.learning import learn
+from hub.learning import Stores, learn
 from hub.metrics import Metrics
 from hub.narrator import Narrator
 from hub.outbox import Outbox
@@ -68,20 +68,6 @@ class StartFailed(HubError):
 
 class Busy(StartFailed):
     """Another hub has the data dir."""
-
-
-@dataclass(frozen=True, slots=True)
-class Stores:
-    """Everything that is kept, and what is known by heart of it."""
-
-    registry: Registry
-    database: Database
-    accounts: Accounts
-    consents: Consents
-    fleet: Fleet
-    ledger: Ledger
-    telemetry: TelemetryStore
-    keeper: Keeper
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,13 +119,7 @@ def open_hub(settings: Settings) -> Iterator[Hub]:
         engine = Engine()
         engine.on_loop = lambda decision: log.warning("rule_loop_cut", rule=decision.rule)
         stores.accounts.ensure_operator(_operator_password(settings))
-        learn(
-            stores.registry,
-            accounts=stores.accounts,
-            consents=stores.consents,
-            fleet=stores.fleet,
-            telemetry=stores.telemetry,
-        )
+        learn(stores)
 
         pipeline = Pipeline(
             inbox=inbox,
@@ -222,7 +202,7 @@ def open_hub(settings: Settings) -> Iterator[Hub]:
             intake=Intake(
                 data_dir / "imports",
                 registry=registry,
-                enrolment=Enrolment(stores.database),
+                enrolment=stores.enrolment,
                 telemetry=telemetry,
                 pipeline=pipeline,
                 keeper=keeper,
@@ -255,13 +235,7 @@ def open_past(settings: Settings) -> Iterator[Past]:
             raise StartFailed(f"there is nothing stored in {settings.data_dir}: no hub has run there")
         stack.enter_context(_locked(settings.data_dir / "lock"))
         stores = _open_stores(settings, stack)
-        learn(
-            stores.registry,
-            accounts=stores.accounts,
-            consents=stores.consents,
-            fleet=stores.fleet,
-            telemetry=stores.telemetry,
-        )
+        learn(stores)
         stores.registry.tune(RuleStore(stores.database).tunings())
         yield Past(stores.registry, Histories(stores.registry, stores.fleet, stores.telemetry), stores.keeper)
 
@@ -322,6 +296,7 @@ def _open_stores(settings: Settings, stack: contextlib.ExitStack) -> Stores:
         registry,
         database,
         accounts,
+        Enrolment(database),
         Consents(database),
         fleet,
         Ledger(database),

@@ -157,6 +157,8 @@ def _compared(
 
 def _spans(people: NDArray[np.int32], days: NDArray[np.int32]) -> Iterator[tuple[int, tuple[date, date]]]:
     """The first and the last day of each of some people."""
+    if not len(days):
+        return
     order = np.lexsort((days, people))
     numbers, first = np.unique(people[order], return_index=True)
     last = np.append(first[1:], len(order)) - 1

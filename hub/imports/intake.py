@@ -20,8 +20,7 @@ from hub.imports.sheet import Form, opened
 from hub.pipeline import Pipeline
 from hub.registry import Registry
 from hub.secret_files import private_directory
-from hub.store.enrolment import Enrolment
-from hub.store.tables import Device, Ownership, Person
+from hub.store.enrolment import Enrolment, Placed, Resident
 from hub.telemetry import TelemetryStore
 from rules.daily import KEPT
 
@@ -105,18 +104,11 @@ class Intake:
                 self._registry.put_stay(row["person"], row["timezone"])
             for purpose in _purposes(row):
                 self._registry.grant(row["person"], purpose, granted=True)
-        self._registry.put_people(
-            Person(
-                id=row["person"], home_id=row["home"], name=row["name"], birth_year=row["birth_year"], created_at=_now()
-            )
-            for row in rows
-        )
+        self._registry.put_people(Resident(row["person"], row["home"], row["birth_year"]) for row in rows)
 
     def _know_devices(self, rows: list[dict[str, Any]]) -> None:
         for row in rows:
-            device = Device(id=row["device"], home_id=row["home"], model=row["model"], created_at=_now())
-            owned = Ownership(device_id=device.id, person_id=row["owner"], since=0) if row["owner"] else None
-            self._registry.put_device(device, owned)
+            self._registry.put_device(Placed(row["device"], row["home"], row["model"], row["owner"]))
         self._pipeline.forget_routes()
 
 

@@ -7,7 +7,7 @@ import csv
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TextIO
 
 import duckdb
 import numpy as np
@@ -127,10 +127,15 @@ def _read_parquet(connection: duckdb.DuckDBPyConnection, path: Path, kind: Kind)
 
 def _header(path: Path) -> list[str]:
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
+        with _text(path) as file:
             return next(csv.reader(file), [])
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise ImportInvalid([Wrong("is no line of column names in UTF-8, separated by commas", line=1)]) from error
+    except csv.Error as error:
+        raise ImportInvalid([Wrong("is no line of column names, separated by commas", line=1)]) from error
+
+
+def _text(path: Path) -> TextIO:
+    """What is not UTF-8 is told by its line, later."""
+    return path.open(encoding="utf-8-sig", errors="replace", newline="")
 
 
 def _require(kind: Kind, given: Sequence[str]) -> None:
@@ -155,7 +160,7 @@ def _lines(path: Path, rows: set[int]) -> dict[int, int]:
     """On which line rows of a CSV file begin: a cell may have lines of its own, and empty lines are none."""
     lines: dict[int, int] = {}
     row, last = -1, max(rows)
-    with contextlib.suppress(csv.Error), path.open(encoding="utf-8-sig", newline="") as file:
+    with contextlib.suppress(csv.Error), _text(path) as file:
         reader, began = csv.reader(file), 1
         for cells in reader:
             row += 1 if cells else 0

@@ -19,6 +19,7 @@ REJECTED = "select line_byte_position, column_name, error_type, error_message fr
 READ_PARQUET = "create table sheet as select row_number() over () as row, * from read_parquet($path)"
 PARQUET_COLUMNS = "select column_name, column_type from (describe select * from read_parquet($path))"
 PARQUET_ROWS = "select sum(num_rows) from parquet_file_metadata($path)"
+CUT_PARQUET = "copy (from read_parquet($path) limit $rows offset $first) to $part (format parquet, compression zstd)"
 
 KNOW = "create table {names} as select cast(name as varchar) as name from incoming"
 COUNT = "select count(*) from sheet"
@@ -41,10 +42,8 @@ def wrong(kind: Kind, told: int, *, existing: bool) -> str:
     checks += [_repeated(kind.key)]
     if existing:
         checks += [_different(column, kind.key[0]) for column in kind.columns if column.kept]
-    elif nothing := [column.name for column in kind.columns if not column.required]:
-        checks.append(
-            _told("row", nothing[0], "null", "holds nothing") + f" where coalesce({', '.join(nothing)}) is null"
-        )
+    else:
+        checks.append(_empty(kind))
     return WRONG.format(checks=" union all ".join(checks), told=told)
 
 
@@ -98,6 +97,12 @@ def _unfit(column: Column) -> str:
 
 def _missing(name: str) -> str:
     return f"{_told('row', name, 'null', 'is missing')} where {_text(name)} is null"
+
+
+def _empty(kind: Kind) -> str:
+    """Rows with nothing but their key."""
+    cells = ", ".join(_text(column.name) for column in kind.columns if column.name not in kind.key)
+    return f"{_told('row', kind.key[-1], 'null', 'has nothing beside it')} where coalesce({cells}) is null"
 
 
 def _repeated(key: tuple[str, ...]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Engine, Table, insert, select
 from sqlalchemy.exc import IntegrityError
@@ -22,6 +22,23 @@ _HOMES, _PEOPLE, _STAYS, _CONSENTS, _DEVICES, _OWNERSHIPS = (
 )
 
 
+class Resident(NamedTuple):
+    """What the pipeline must know of a person."""
+
+    id: str
+    home: str | None
+    birth_year: int | None
+
+
+class Placed(NamedTuple):
+    """What the pipeline must know of a device: where it stands, what it is, and whose."""
+
+    id: str
+    home: str
+    model: str
+    owner: str | None
+
+
 class Enrolment:
     """What is there of people and devices, and more of them. Rows are columns of files: see `hub/imports/columns.py`."""
 
@@ -33,6 +50,16 @@ class Enrolment:
         with self._engine.connect() as connection:
             return {each.id: each.timezone for each in connection.execute(select(_HOMES))}
 
+    def residents(self) -> list[Resident]:
+        """Everybody, by id."""
+        p = _PEOPLE.c
+        with self._engine.connect() as connection:
+            return [Resident(*row) for row in connection.execute(select(p.id, p.home_id, p.birth_year).order_by(p.id))]
+
+    def placed(self) -> list[Placed]:
+        """All devices, by id."""
+        return [Placed(*row[:4]) for row in self.devices()]
+
     def people(self) -> list[tuple[Any, ...]]:
         """Everybody: id, name, home, birth year, sex, height, region, and their first time zone if it is not their home's."""
         p, first = _PEOPLE.c, (_STAYS.c.person_id == _PEOPLE.c.id) & (_STAYS.c.since == 0)
@@ -41,11 +68,12 @@ class Enrolment:
             return list(map(tuple, connection.execute(asked.select_from(_PEOPLE.outerjoin(_STAYS, first)))))
 
     def devices(self) -> list[tuple[Any, ...]]:
-        """All devices: id, home, model, whose they are, and since when somebody has them."""
+        """All devices, by id: id, home, model, whose they are, and since when somebody has them."""
         d, now = _DEVICES.c, (_OWNERSHIPS.c.device_id == _DEVICES.c.id) & _OWNERSHIPS.c.until.is_(None)
         asked = select(d.id, d.home_id, d.model, _OWNERSHIPS.c.person_id, d.acquired_on)
         with self._engine.connect() as connection:
-            return list(map(tuple, connection.execute(asked.select_from(_DEVICES.outerjoin(_OWNERSHIPS, now)))))
+            rows = connection.execute(asked.select_from(_DEVICES.outerjoin(_OWNERSHIPS, now)).order_by(d.id))
+            return list(map(tuple, rows))
 
     def add_people(self, rows: Rows, *, by: str, now: Instant) -> None:
         """People without a login, with what they allowed, which `by` says. Raises `Conflict`."""
