@@ -163,6 +163,7 @@ def _crowd(parser: argparse.ArgumentParser) -> None:
         "--days", type=_count(1), default=HISTORY_DAYS, metavar="N", help="up to yesterday (default: %(default)s)"
     )
     parser.add_argument("--gently", action="store_true", help="give way to everything else, and take longer")
+    parser.add_argument("--quiet", action="store_true", help="no bar, and no word if it is there already")
 
 
 def _replay(parser: argparse.ArgumentParser) -> None:

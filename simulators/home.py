@@ -158,7 +158,7 @@ class Home:
 
     def _gather_crowd(self) -> subprocess.Popen[bytes]:
         """Have the crowd imported by a process that gives way to this one, which has a home to keep alive."""
-        command = [sys.executable, "-m", "simulators", "crowd", "--gently", "--api", self._setup.api]
+        command = [sys.executable, "-m", "simulators", "crowd", "--gently", "--quiet", "--api", self._setup.api]
         command += ["--people", str(self._setup.crowd), "--seed", str(CROWD_SEED)]
         if self._setup.password_file is not None:
             command += ["--password-file", str(self._setup.password_file)]

@@ -7,7 +7,7 @@ import os
 import secrets
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
@@ -127,25 +127,31 @@ def replay(options: argparse.Namespace) -> int:
 
 
 def crowd(options: argparse.Namespace) -> int:
-    """Has the hub import a crowd."""
+    """Has the hub import a crowd, unless it is there."""
     if options.gently:
         os.nice(GENTLE)
     with _operator(options) as console:
-        told = _tell_crowd(console, options)
-    Terminal().print(told, highlight=False, soft_wrap=True)
+        if not is_told(console, options.people):
+            said = _tell_crowd(console, options)
+        elif options.quiet:
+            return 0
+        else:
+            said = f"the crowd of {options.people} is at {options.api} already; nothing was changed"
+    _sayer(Terminal())(said)
     return 0
 
 
 def _tell_crowd(console: Console, options: argparse.Namespace) -> str:
-    """What became of it, in a line."""
     today = local_date(now_ms(), ZoneInfo(TIMEZONE))
-    if is_told(console, options.people):
-        return f"the crowd of {options.people} is at {options.api} already; nothing was changed"
     wearers = make_crowd(options.people, seed=options.seed, today=today)
-    with _progress("people", options.people) as told:
-        began, rest_s = time.monotonic(), GENTLE_REST_S if options.gently else 0.0
+    began, rest_s = time.monotonic(), GENTLE_REST_S if options.gently else 0.0
+    with nullcontext(_heedless) if options.quiet else _progress("people", options.people) as told:
         count = tell(console, wearers, last=today - timedelta(days=1), days=options.days, rest_s=rest_s, told=told)
     return f"{options.people} people with {count} days are at {options.api}, in {time.monotonic() - began:.1f} s"
+
+
+def _heedless(_so_far: int | None) -> None:
+    """Nobody looks."""
 
 
 def _report(outcome: Outcome) -> None:
