@@ -135,14 +135,14 @@ def _hand_over(client: httpx.Client, kind: str, file: Path) -> str:
             answer = client.post(f"/v1/imports/{kind}", content=piece.content, headers=headers)
             if answer.is_error:
                 before = f"; the {piece.rows_before} rows before were taken" if piece.rows_before else ""
-                raise ImportFailed(_told(answer, file, piece) + before)
+                raise ImportFailed(told(answer, file, piece) + before)
             for name, count in answer.json().items():
                 taken[name] += count
             advance(piece.size)
     return f"{file}: {taken['new']} new, {taken['changed']} changed, {taken['unchanged']} unchanged"
 
 
-def _told(answer: httpx.Response, file: Path, piece: Piece) -> str:
+def told(answer: httpx.Response, file: Path, piece: Piece) -> str:
     """What the hub said, with the rows and lines of the whole file."""
     try:
         problem = answer.json()
