@@ -14,6 +14,7 @@ from api.routes import (
     devices,
     goals,
     homes,
+    imports,
     peers,
     people,
     recommendations,
@@ -21,13 +22,16 @@ from api.routes import (
     services,
     system,
 )
+from hub.imports.intake import FILE_LIMIT
 from hub.runtime import Hub
 
 BODY_LIMIT = 1024 * 1024
+IMPORTS = "/v1/imports/"
 
 
 class BodyLimit:
-    """Turns away bodies that are larger than anything the API takes."""
+    """Turns away bodies that are larger than anything the API takes. Imports may be larger, and count for themselves what
+    comes without saying how large it is: they put it on the disk, once they know who sends it."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -36,10 +40,12 @@ class BodyLimit:
         if scope["type"] == "http":
             headers = dict(scope["headers"])
             length = headers.get(b"content-length", b"0")
-            if not length.isdigit() or int(length) > BODY_LIMIT:
-                await _too_large(scope, receive, send)
+            imports = scope["path"].startswith(IMPORTS)
+            limit = FILE_LIMIT if imports else BODY_LIMIT
+            if not length.isdigit() or int(length) > limit:
+                await _too_large(scope, receive, send, limit=limit)
                 return
-            if b"transfer-encoding" in headers:
+            if b"transfer-encoding" in headers and not imports:
                 await self._piecewise(scope, receive, send)
                 return
         await self._app(scope, receive, send)
@@ -53,7 +59,7 @@ class BodyLimit:
             size += len(message.get("body", b""))
             more = message.get("more_body", False)
             if size > BODY_LIMIT:
-                await _too_large(scope, receive, send)
+                await _too_large(scope, receive, send, limit=BODY_LIMIT)
                 return
         waiting = iter(pieces)
 
@@ -63,8 +69,8 @@ class BodyLimit:
         await self._app(scope, again, send)
 
 
-async def _too_large(scope: Scope, receive: Receive, send: Send) -> None:
-    detail = f"a request body may be {BODY_LIMIT // 1024} KiB"
+async def _too_large(scope: Scope, receive: Receive, send: Send, *, limit: int) -> None:
+    detail = f"a request body may be {limit // 1024} KiB"
     await problems.problem(413, "too-large", "Too large", detail)(scope, receive, send)
 
 
@@ -86,6 +92,7 @@ def create_app(hub: Hub) -> FastAPI:
         goals,
         peers,
         devices,
+        imports,
         commands,
         rules,
         recommendations,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from fastapi import FastAPI, HTTPException, Request
@@ -10,6 +11,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from devices.errors import Conflict, HubError, Invalid, ModelInvalid, NotFound, Refused, StoreUnavailable
+from hub.imports.faults import ImportInvalid
 
 URN = "urn:experience-hub:problem:"
 STATUS: dict[type[HubError], tuple[int, str, str]] = {
@@ -19,7 +21,14 @@ STATUS: dict[type[HubError], tuple[int, str, str]] = {
     Refused: (403, "forbidden", "Not allowed"),
     StoreUnavailable: (503, "store-unavailable", "A store is not available just now"),
 }
-_TITLES = {401: "unauthorized", 403: "forbidden", 404: "not-found", 405: "method-not-allowed", 413: "too-large"}
+_TITLES = {
+    401: "unauthorized",
+    403: "forbidden",
+    404: "not-found",
+    405: "method-not-allowed",
+    413: "too-large",
+    415: "unsupported-media-type",
+}
 
 
 class Unauthorized(HubError):
@@ -44,6 +53,9 @@ def install(app: FastAPI) -> None:
         if isinstance(error, ModelInvalid):
             faults = [{"line": each.line, "path": each.path, "reason": each.reason} for each in error.faults]
             return problem(422, "rule-invalid", "The rule is not valid", str(error), errors=faults)
+        if isinstance(error, ImportInvalid):
+            wrong = [asdict(fault) for fault in error.faults]
+            return problem(422, "import-invalid", "Nothing was taken", str(error), errors=wrong, more=error.more)
         for kind, (status, name, title) in STATUS.items():
             if isinstance(error, kind):
                 return problem(status, name, title, str(error))

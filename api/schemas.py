@@ -10,10 +10,11 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from api.instants import Moment
 from devices.topics import ID_PATTERN
+from rules.profile import BIRTH_YEARS, HEIGHTS_CM, NAME_LENGTH, REGION_PATTERN, Sex
 
 Item = TypeVar("Item")
 Id = Annotated[str, Field(pattern=f"^{ID_PATTERN}$", examples=["minji-watch"])]
-Name = Annotated[str, Field(min_length=1, max_length=80)]
+Name = Annotated[str, Field(min_length=1, max_length=NAME_LENGTH)]
 
 
 class _In(BaseModel):
@@ -42,12 +43,9 @@ def _existing_zone(zone: str) -> str:
 
 
 Zone = Annotated[str, AfterValidator(_existing_zone), Field(examples=["Asia/Seoul"])]
-Region = Annotated[
-    str, Field(pattern=r"^[A-Z]{2}(-[A-Z0-9]{1,3})?$", description="ISO 3166, like KR-11", examples=["KR-11"])
-]
-Sex = Literal["female", "male", "other"]
-BirthYear = Annotated[int, Field(ge=1900, le=2100)]
-Height = Annotated[float, Field(ge=30, le=280)]
+Region = Annotated[str, Field(pattern=f"^{REGION_PATTERN}$", description="ISO 3166, like KR-11", examples=["KR-11"])]
+BirthYear = Annotated[int, Field(ge=BIRTH_YEARS[0], le=BIRTH_YEARS[1])]
+Height = Annotated[float, Field(ge=HEIGHTS_CM[0], le=HEIGHTS_CM[1])]
 
 
 class HomeIn(_In):
@@ -66,12 +64,24 @@ class HomeOut(BaseModel):
     timezone: str
 
 
-class PersonIn(_In):
+class LoginIn(_In):
+    """How somebody signs in."""
+
+    username: Annotated[str, Field(min_length=1, max_length=63)]
+    password: Annotated[str, Field(min_length=8, max_length=256)]
+
+
+class LoginOut(BaseModel):
+    """Under which name somebody signs in."""
+
+    username: str
+    person: str
+
+
+class PersonIn(LoginIn):
     """A person to create, with how they sign in."""
 
     id: Id | None = None
-    username: Annotated[str, Field(min_length=1, max_length=63)]
-    password: Annotated[str, Field(min_length=8, max_length=256)]
     home: Id | None = None
     name: Name | None = None
     birth_year: BirthYear | None = None

@@ -29,8 +29,11 @@ GC_THRESHOLDS = (10_000, 50, 100)
 """The hot path makes many short-lived containers and no cycles; looking for cycles less often gives it a tenth more."""
 
 
-def serve(settings: Settings, *, demo: bool) -> int:
-    """Run until SIGTERM or SIGINT; the exit code. Raises `HubError` if it cannot start."""
+def serve(settings: Settings, *, demo: bool, crowd: int) -> int:
+    """Run until SIGTERM or SIGINT, in a demo with so many made-up wearers around the home; the exit code.
+
+    Raises `HubError` if it cannot start.
+    """
     configure_logging(settings.log_level)
     beside = threading.Thread(target=_load_pages, args=(settings.data_dir,))
     beside.start()
@@ -43,7 +46,7 @@ def serve(settings: Settings, *, demo: bool) -> int:
         gc.freeze()
         gc.set_threshold(*GC_THRESHOLDS)
         gc.enable()
-        _Server(hub, app, demo=demo).run(sockets=[listener])
+        _Server(hub, app, demo=demo, crowd=crowd).run(sockets=[listener])
     return 0
 
 
@@ -74,12 +77,12 @@ def configure_logging(level: str) -> None:
 class _Server(uvicorn.Server):
     """Says one line when it serves; in a demo, has the made-up home live beside it."""
 
-    def __init__(self, hub: Hub, app: FastAPI, *, demo: bool) -> None:
+    def __init__(self, hub: Hub, app: FastAPI, *, demo: bool, crowd: int) -> None:
         config = uvicorn.Config(
             app, log_config=None, access_log=False, timeout_graceful_shutdown=GRACE_S, server_header=False
         )
         super().__init__(config)
-        self._hub, self._demo = hub, demo
+        self._hub, self._demo, self._crowd = hub, demo, crowd
         self._home: subprocess.Popen[bytes] | None = None
 
     @contextlib.contextmanager
@@ -99,7 +102,7 @@ class _Server(uvicorn.Server):
         mqtt_host, mqtt_port = self._hub.device_broker
         print(f"ready: pages and API {address}  MQTT {mqtt_host}:{mqtt_port}", flush=True)
         if self._demo:
-            self._home = _start_demo(self._hub.settings, address)
+            self._home = _start_demo(self._hub.settings, address, self._crowd)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         if self._home is not None:
@@ -109,10 +112,10 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets=sockets)
 
 
-def _start_demo(settings: Settings, address: str) -> subprocess.Popen[bytes]:
+def _start_demo(settings: Settings, address: str, crowd: int) -> subprocess.Popen[bytes]:
     """The demo's devices are a program of their own and come in from outside, as real ones would."""
     password_file = operator_password_file(settings)
-    command = [sys.executable, "-m", "simulators", "home", "--quiet", "--api", address]
+    command = [sys.executable, "-m", "simulators", "home", "--quiet", "--api", address, "--crowd", str(crowd)]
     command += ["--password-file", str(password_file), "--people-passwords", str(settings.data_dir / DEMO_PASSWORDS)]
     return subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
 

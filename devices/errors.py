@@ -4,6 +4,7 @@
     ├── ModelInvalid      a device model or rule file does not say what it must
     ├── SettingInvalid    a setting is unknown or has a bad value        (hub)
     ├── StartFailed       a part of the hub cannot start                 (hub)
+    ├── ImportInvalid     a file of an import cannot be taken in          (hub)
     ├── NotFound          what was asked for does not exist
     ├── Conflict          what was asked for exists already, or contradicts what does
     ├── Invalid           the request is understood and still cannot be met

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import NoReturn
 
 from devices.errors import HubError
-from hub import workbench
+from hub import importing, workbench
 from hub.features import command as features
 from hub.settings import Settings, load
+
+CROWD = 5_000
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -25,19 +27,29 @@ def main(arguments: list[str] | None = None) -> int:
         description="Run the hub until it is told to stop. Settings come from HUB_* variables, .env and hub.toml.",
     )
     serve.add_argument("--demo", action="store_true", help="with a made-up home that lives: two people, seven devices")
+    serve.add_argument(
+        "--crowd",
+        type=int,
+        default=CROWD,
+        metavar="N",
+        help="with --demo: so many made-up wearers around the home, to be compared with (default: %(default)s)",
+    )
     check = commands.add_parser("check", help="check device models and rules, naming file, line and reason")
     check.add_argument("files", nargs="*", type=Path, metavar="MODEL.yaml", help="model files; all that ship if none")
     workbench.add_to(commands)
     features.add_to(commands)
+    importing.add_to(commands)
     options = parser.parse_args(arguments)
     try:
         if options.command == "rules":
             return workbench.run(options)
         if options.command == "features":
             return features.run(options)
+        if options.command == "import":
+            return importing.run(options)
         if options.command == "check":
             return _check(options.files)
-        return _serve(load(), demo=options.demo)
+        return _serve(load(), crowd=options.crowd if options.demo else None)
     except HubError as error:
         print(f"hub: {error}", file=sys.stderr)
         return 1
@@ -45,11 +57,11 @@ def main(arguments: list[str] | None = None) -> int:
         return 130
 
 
-def _serve(settings: Settings, *, demo: bool) -> int:
+def _serve(settings: Settings, *, crowd: int | None) -> int:
     gc.disable()  # until the hub is up: what is loaded now stays
     from api.server import serve
 
-    return serve(settings, demo=demo)
+    return serve(settings, demo=crowd is not None, crowd=crowd or 0)
 
 
 def _check(files: list[Path]) -> int:

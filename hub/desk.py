@@ -17,10 +17,11 @@ from hub.pipeline import Pipeline
 from hub.registry import Registry
 from hub.store.accounts import Accounts, NewPerson
 from hub.store.consents import Consent, Decided
+from hub.store.enrolment import Placed
 from hub.store.fleet import Fleet
 from hub.store.ledger import Ledger
 from hub.store.recommendations import RecommendationStore
-from hub.store.tables import CommandRow, Device, Home, Ownership, Person, RecommendationRow
+from hub.store.tables import CommandRow, Device, Home, Person, RecommendationRow
 from hub.telemetry import TelemetryStore
 
 COMMAND_LIFE: Instant = HOUR
@@ -51,7 +52,8 @@ class Desk:
     outbox: Outbox
     gatekeeper: Gatekeeper | None
     on_moved: Callable[[CommandRow], None]
-    on_amended: Callable[[str], None]
+    on_placed: Callable[[Sequence[str]], None]
+    on_amended: Sequence[Callable[[str], None]]
     on_decided: Sequence[Callable[[Decided], None]]
     on_settled: Callable[[Sequence[RecommendationRow]], None]
 
@@ -71,7 +73,7 @@ class Desk:
         """Change a profile. Raises `NotFound`."""
         amended = self.accounts.amend(person, changed)
         self.pipeline.ask(lambda: self.registry.put_person(amended))
-        self.on_amended(person)
+        self._tell_amended(person)
         return amended
 
     def stay(self, person: str, *, timezone: str, since: Instant | None) -> None:
@@ -79,7 +81,7 @@ class Desk:
         self.accounts.stay(person, timezone=timezone, since=_now() if since is None else since)
         newest = self.accounts.stays(person)[-1].timezone
         self.pipeline.ask(lambda: self.registry.put_stay(person, newest))
-        self.on_amended(person)
+        self._tell_amended(person)
 
     def decide(self, person: str, purpose: str, *, granted: bool, by: str) -> None:
         """A person allows a purpose or takes it back: on record, and in force when this returns. Raises `NotFound`."""
@@ -107,8 +109,8 @@ class Desk:
             now=_now(),
         )
         self.telemetry.declare(new.id, self.accounts.home(new.home).timezone)
-        ownership = Ownership(device_id=new.id, person_id=new.owner, since=0) if new.owner else None
-        self.pipeline.wish(lambda: self._make_known(device, ownership))
+        self.pipeline.wish(lambda: self._make_known(Placed(new.id, new.home, new.model, new.owner)))
+        self.on_placed([new.owner] if new.owner is not None else [])
         return device, token
 
     def rotate(self, device_id: str) -> str:
@@ -141,13 +143,17 @@ class Desk:
             raise Conflict(f"there is another command {command_id}")
         return row
 
+    def _tell_amended(self, person: str) -> None:
+        for hear in self.on_amended:
+            hear(person)
+
     def _make_person_known(self, person: Person, timezone: str | None) -> None:
         if timezone is not None:
             self.registry.put_stay(person.id, timezone)
         self.registry.put_person(person)
 
-    def _make_known(self, device: Device, ownership: Ownership | None) -> None:
-        self.registry.put_device(device, ownership)
+    def _make_known(self, device: Placed) -> None:
+        self.registry.put_device(device)
         self.pipeline.forget_routes()
 
     def _cut_off(self, device_id: str) -> None:

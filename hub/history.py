@@ -42,6 +42,26 @@ class Histories:
         allowed = (each for each in known if each is not None and self._begins(program, each.id) is not None)
         return sorted(allowed, key=lambda subject: subject.id)
 
+    def touched(self, program: Program, *, since: Instant, until: Instant) -> list[Subject]:
+        """Those scopes of which anything may have been heard: where thousands are silent, few pasts need to be read."""
+        heard = {sample.source for sample in self._telemetry.latest()}
+        ids = self._about(program.rule.scope.each, heard)
+        spans = [Span(device) for device in list(self._registry.entries)] if program.events else []
+        for event in self._telemetry.events(spans, Window(since, until, limit=EVENTS_LIMIT)) if spans else ():
+            around = self._registry.of_event(event) if event.type in program.events else None
+            ids |= {each.id for each in around.scopes(program.rule.scope.each)} if around is not None else set()
+        return [each for each in self.scopes(program) if each.id in ids]
+
+    def _about(self, kind: str, sources: set[str]) -> set[str]:
+        """The scopes that samples of some devices may be about, ever."""
+        if kind == "device":
+            return sources
+        owners = {each.person_id for each in self._fleet.ownerships() if each.device_id in sources}
+        if kind == "person":
+            return owners
+        stand_in = {entry.home for source in sources if (entry := self._registry.entries.get(source)) is not None}
+        return stand_in | {home.id for home in list(self._registry.homes.values()) if owners.intersection(home.members)}
+
     def of(self, program: Program, subject: Subject, *, since: Instant, until: Instant) -> History:
         """Everything the rule listens to, of one scope, for as long as it may."""
         begins = self._begins(program, subject.id)
@@ -69,7 +89,7 @@ class Histories:
                 return [Span(scope)]
             case "home":
                 home = self._registry.homes.get(scope)
-                members = home.members if home is not None else ()
+                members = frozenset(home.members if home is not None else ())
                 entries = list(self._registry.entries.values())
                 return [Span(each.id) for each in entries if each.home == scope or each.owner in members]
             case _:

@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
+from functools import partial
 from itertools import islice, takewhile
 from typing import TYPE_CHECKING, TypeVar, cast
 
@@ -53,6 +54,8 @@ GRACE: Instant = SECOND
 """How long a sample may take from the device to here before the clock alone decides without it."""
 RETRY_FIRST, RETRY_LIMIT = 0.05, 2.0
 CATCH_UP_CHUNK = 10_000
+BEGIN_CHUNK = 100
+"""So many people are begun with in one wish: some 20 ms."""
 
 
 class Stopped(Exception):
@@ -174,7 +177,7 @@ class Pipeline:
         tick = Tick(self._telemetry.last_seq(), _now() - GRACE)
         moved, decisions = self._engine.tick(tick.until, surroundings=self._registry, now=_now())
         if moved:
-            recorded = self._record(replace(self._follow(decisions), tick=tick))
+            recorded = self._record(replace(self._follow(decisions), ticks=[tick]))
             self.observer.recorded(recorded)
 
     def _tick(self, tick: Tick) -> list[Decision]:
@@ -197,10 +200,18 @@ class Pipeline:
 
     def begin(self, kind: str, subject: Subject) -> None:
         """Somebody became known: rules that go by the clock begin for them now, and after a crash will have. In its thread."""
-        tick = Tick(self._telemetry.last_seq(), _now(), kind, subject.id)
-        if self._begin(tick):
+        self._begin_all(kind, [subject.id])
+
+    def begin_all(self, people: Sequence[str]) -> None:
+        """The same for many people, some at a time, so that nobody's messages wait for all of them. In any thread."""
+        for first in range(0, len(people), BEGIN_CHUNK):
+            self.wish(partial(self._begin_all, "person", people[first : first + BEGIN_CHUNK]))
+
+    def _begin_all(self, kind: str, scopes: Sequence[str]) -> None:
+        ticks = [Tick(self._telemetry.last_seq(), _now(), kind, scope) for scope in scopes]
+        if begun := [tick for tick in ticks if self._begin(tick)]:
             with contextlib.suppress(StoreUnavailable):
-                self._ledger.commit(Turn(tick=tick), now=_now())
+                self._ledger.commit(Turn(ticks=begun), now=_now())
 
     def _begin(self, tick: Tick) -> bool:
         subject = self._registry.subject(tick.kind, tick.scope)

@@ -13,7 +13,8 @@ from devices.model import Model
 from devices.sample import Event, Instant
 from devices.twin import Twin
 from hub.store.consents import Consent
-from hub.store.tables import Device, Home, Ownership, Person, TuningRow
+from hub.store.enrolment import Placed, Resident
+from hub.store.tables import Home, Person, TuningRow
 from rules.consent import Grants, permit
 from rules.subject import Origin, Subject
 from rules.surroundings import Around
@@ -59,24 +60,31 @@ class Registry:
 
     def put_person(self, person: Person) -> None:
         """Know a person, or know them anew."""
-        home = self.homes.get(person.home_id or "")
-        zone = self._stays.get(person.id) or (home.zone if home is not None else UTC)
-        self.subjects[person.id] = Subject(person.id, person.birth_year, zone, tuned=self._tuned.get(person.id, {}))
-        if home is not None:
-            self._home_of[person.id] = home.id
-            self.homes[home.id] = self._home(home.id, home.zone)
-        self._around.clear()
+        self.put_people([Resident(person.id, person.home_id, person.birth_year)])
         self.on_known("person", self.subjects[person.id])
 
-    def put_device(self, device: Device, ownership: Ownership | None) -> None:
+    def put_people(self, people: Iterable[Resident]) -> None:
+        """Know many people at once, or know them anew. `on_known` does not hear of them: see `Pipeline.begin_all`."""
+        homes = set()
+        for person in people:
+            self._put_subject(person)
+            homes.add(self._home_of.get(person.id))
+        members: dict[str, list[str]] = {home: [] for home in homes if home is not None}
+        for person_id, home_id in self._home_of.items():
+            if home_id in members:
+                members[home_id].append(person_id)
+        for home_id, those in members.items():
+            self.homes[home_id] = msgspec.structs.replace(self.homes[home_id], members=tuple(sorted(those)))
+        self._around.clear()
+
+    def put_device(self, device: Placed) -> None:
         """Know a device, or know it anew. A device of a model that is no longer there is left out."""
         model = self.models.get(device.model)
         if model is None:
             return
-        owner = ownership.person_id if ownership else None
         permitted = model.permitted(permit("service", registered=True))
         permits_all = permitted == model.metrics.keys()
-        self.entries[device.id] = Entry(device.id, device.home_id, model, owner, permitted, permits_all)
+        self.entries[device.id] = Entry(device.id, device.home, model, device.owner, permitted, permits_all)
         self.twins.setdefault(device.id, Twin(device.id))
         self._around.clear()
 
@@ -155,6 +163,13 @@ class Registry:
     def standing_in(self, home: str) -> list[Entry]:
         """A home's devices, by id."""
         return sorted((each for each in self.entries.values() if each.home == home), key=lambda entry: entry.id)
+
+    def _put_subject(self, person: Resident) -> None:
+        home = self.homes.get(person.home or "")
+        zone = self._stays.get(person.id) or (home.zone if home is not None else UTC)
+        self.subjects[person.id] = Subject(person.id, person.birth_year, zone, tuned=self._tuned.get(person.id, {}))
+        if home is not None:
+            self._home_of[person.id] = home.id
 
     def _find(self, entry: Entry, person: str | None, place: object) -> Around:
         homes = dict.fromkeys([entry.home, *([self._home_of[person]] if person in self._home_of else [])])

@@ -229,7 +229,7 @@ class Rulebook:
         fresh = Engine(grants=dict(self._engine.grants))
         running = fresh.put(program, shadow=shadow)
         seq, until = self._pipeline.place(), _now()
-        for subject in self._histories.scopes(program):
+        for subject in self._histories.touched(program, since=until - REMEMBERED, until=until):
             past = self._histories.of(program, subject, since=until - REMEMBERED, until=until)
             if len(past):
                 state = replay(program, subject, past, since=until - REMEMBERED).state

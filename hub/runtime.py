@@ -26,7 +26,9 @@ from hub.features.store import FeatureStore
 from hub.feed import Feed
 from hub.gatekeeper import Gatekeeper
 from hub.history import Histories
+from hub.imports.intake import Intake
 from hub.inbox import Inbox
+from hub.learning import Stores, learn
 from hub.metrics import Metrics
 from hub.narrator import Narrator
 from hub.outbox import Outbox
@@ -47,6 +49,7 @@ from hub.store.accounts import Accounts
 from hub.store.consents import Consents
 from hub.store.deliveries import DeliveryStore
 from hub.store.engine import open_engine
+from hub.store.enrolment import Enrolment
 from hub.store.fleet import Fleet
 from hub.store.goals import GoalStore
 from hub.store.ledger import Ledger
@@ -74,20 +77,6 @@ class Busy(StartFailed):
 
 
 @dataclass(frozen=True, slots=True)
-class Stores:
-    """Everything that is kept, and what is known by heart of it."""
-
-    registry: Registry
-    database: Database
-    accounts: Accounts
-    consents: Consents
-    fleet: Fleet
-    ledger: Ledger
-    telemetry: TelemetryStore
-    keeper: Keeper
-
-
-@dataclass(frozen=True, slots=True)
 class Hub:
     """The parts that the API answers from. `id` tells this hub from others, for good."""
 
@@ -103,6 +92,8 @@ class Hub:
     gate: Gate
     desk: Desk
     recommendations: RecommendationStore
+
+    intake: Intake
     rulebook: Rulebook
     replays: Replays
     deliveries: DeliveryStore
@@ -139,8 +130,9 @@ def open_hub(settings: Settings) -> Iterator[Hub]:
         engine = Engine(grants=registry.grants)
         engine.on_loop = lambda decision: log.warning("rule_loop_cut", rule=decision.rule)
         stores.accounts.ensure_operator(_operator_password(settings))
-        _learn(stores)
         peers = _open_peers(data_dir, stores, stack)
+
+        learn(stores)
 
         recommendations = RecommendationStore(stores.database)
         pipeline = Pipeline(
@@ -201,6 +193,15 @@ def open_hub(settings: Settings) -> Iterator[Hub]:
         upkeep.start()
         stack.callback(upkeep.stop)
 
+        intake = Intake(
+            data_dir / "imports",
+            registry=registry,
+            enrolment=stores.enrolment,
+            telemetry=telemetry,
+            pipeline=pipeline,
+            keeper=keeper,
+        )
+        intake.on_placed = peers.recount
         yield Hub(
             id=hub_id,
             settings=settings,
@@ -225,7 +226,8 @@ def open_hub(settings: Settings) -> Iterator[Hub]:
                 outbox=outbox,
                 gatekeeper=gatekeeper,
                 on_moved=narrator.command_moved,
-                on_amended=keeper.refind,
+                on_placed=peers.recount,
+                on_amended=(keeper.refind, lambda person: peers.recount([person])),
                 on_decided=(
                     lambda decided: peers.decided(decided.consent),
                     lambda decided: narrator.recommendations_moved(decided.withdrawn),
@@ -233,6 +235,7 @@ def open_hub(settings: Settings) -> Iterator[Hub]:
                 on_settled=narrator.recommendations_moved,
             ),
             recommendations=recommendations,
+            intake=intake,
             rulebook=rulebook,
             replays=Replays(rulebook),
             deliveries=delivery_store,
@@ -262,7 +265,7 @@ def open_past(settings: Settings) -> Iterator[Past]:
             raise StartFailed(f"there is nothing stored in {settings.data_dir}: no hub has run there")
         stack.enter_context(_locked(settings.data_dir / "lock"))
         stores = _open_stores(settings, stack)
-        _learn(stores)
+        learn(stores)
         stores.registry.tune(RuleStore(stores.database).tunings())
         yield Past(stores.registry, Histories(stores.registry, stores.fleet, stores.telemetry), stores.keeper)
 
@@ -331,6 +334,7 @@ def _open_stores(settings: Settings, stack: contextlib.ExitStack) -> Stores:
         registry,
         database,
         accounts,
+        Enrolment(database),
         Consents(database),
         fleet,
         Ledger(database),
@@ -345,27 +349,6 @@ def _open_peers(data_dir: Path, stores: Stores, stack: contextlib.ExitStack) -> 
     peers = Peers(path, members=members, keeper=stores.keeper, now=lambda: time.time_ns() // 1_000_000)
     stack.callback(peers.close)
     return peers
-
-
-def _learn(stores: Stores) -> None:
-    """Fill the registry, and the twins with what was last reported."""
-    registry, accounts, fleet = stores.registry, stores.accounts, stores.fleet
-    for home in accounts.homes():
-        registry.put_home(home)
-    for stay in accounts.stays():
-        registry.put_stay(stay.person_id, stay.timezone)
-    for person in accounts.people():
-        registry.put_person(person)
-    registry.put_consents(stores.consents.standing())
-    owners = {ownership.device_id: ownership for ownership in fleet.ownerships() if ownership.until is None}
-    for device in fleet.devices():
-        registry.put_device(device, owners.get(device.id))
-    for sample in stores.telemetry.latest():
-        if (twin := registry.twins.get(sample.source)) is not None:
-            twin.reported[sample.metric] = sample
-    for row in fleet.desired():
-        if row.device_id in registry.twins:
-            registry.twins[row.device_id].desired[row.metric] = row.value
 
 
 def _start_broker(settings: Settings, refusals: Refusals, stack: contextlib.ExitStack) -> EmbeddedBroker | None:

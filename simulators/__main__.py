@@ -1,4 +1,4 @@
-"""The command line: `python -m simulators home|history|load|replay`."""
+"""The command line: `python -m simulators home|history|load|crowd|replay`."""
 
 from __future__ import annotations
 

@@ -27,6 +27,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     _home(commands.add_parser("home", parents=[common], help="a home that lives: two people, seven devices"))
     _history(commands.add_parser("history", parents=[common], help="months of a wearer's past"))
     _load(commands.add_parser("load", parents=[common], help="as many messages as you like, and a count of them"))
+    _crowd(commands.add_parser("crowd", parents=[common], help="thousands of wearers with months of days, imported"))
     _replay(commands.add_parser("replay", parents=[common], help="a recorded workout (a FIT file), told again"))
     options = parser.parse_args(arguments)
     if options.run is shows.load and options.messages is None and options.seconds is None:
@@ -73,6 +74,13 @@ def _home(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="FILE",
         help="keep the passwords of the two people there, as JSON readable by you only; used again if it exists",
+    )
+    parser.add_argument(
+        "--crowd",
+        type=_count(0),
+        default=0,
+        metavar="N",
+        help="so many wearers around them, imported meanwhile (default: %(default)s)",
     )
     parser.add_argument("--quiet", action="store_true", help="no status line")
 
@@ -142,6 +150,20 @@ def _load(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--climb", action="store_true", help="one more device, whose wearer's heart rate passes 200 in 20 s"
     )
+
+
+def _crowd(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(run=shows.crowd)
+    parser.description = (
+        "Has the hub import made-up people of Korea, their watches, and their days as features, to be compared with. "
+        "Told again, it changes nothing."
+    )
+    parser.add_argument("--people", type=_count(1), default=5_000, metavar="N", help="(default: %(default)s)")
+    parser.add_argument(
+        "--days", type=_count(1), default=HISTORY_DAYS, metavar="N", help="up to yesterday (default: %(default)s)"
+    )
+    parser.add_argument("--gently", action="store_true", help="give way to everything else, and take longer")
+    parser.add_argument("--quiet", action="store_true", help="no bar, and no word if it is there already")
 
 
 def _replay(parser: argparse.ArgumentParser) -> None:

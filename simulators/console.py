@@ -37,7 +37,7 @@ class Console:
     def __init__(
         self, api: str, *, password: str, username: str = OPERATOR, transport: httpx.BaseTransport | None = None
     ) -> None:
-        self._api = api
+        self._api, self._transport = api, transport
         self._username, self._password = username, password
         limits = httpx.Limits(max_connections=32)
         try:
@@ -88,6 +88,14 @@ class Console:
             answer = self.call("POST", f"{path}/credentials")
             answer.setdefault("home", self.call("GET", path).get("home", home))
         return _registration(answer, home=home, device=device)
+
+    def as_person(self, username: str, password: str) -> Console:
+        """The same API, asked by somebody else."""
+        return Console(self._api, username=username, password=password, transport=self._transport)
+
+    def allow(self, purpose: str) -> None:
+        """Say yes to a purpose, for oneself."""
+        self.call("PUT", f"/v1/people/me/consents/{quote(purpose)}")
 
     def series(self, person: str, metric: str, **query: str) -> list[dict[str, Any]]:
         """A person's series, all pages of it, as `{at, value}` items."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -29,6 +31,7 @@ from simulators.watch import Errands, Outing, Story, Watch
 from simulators.wearers import Wearer, beginning, form_on, joon, minji
 
 TICK_S = 0.25
+CROWD_SEED = 7
 PATIENCE_S = 300.0
 """How long Minji runs on above her limit if no alarm sounds, in real seconds."""
 
@@ -45,6 +48,8 @@ class Setup:
     timezone: str = "Asia/Seoul"
     people_passwords: Path | None = None
     wait_s: float = 0.0
+    crowd: int = 0
+    password_file: Path | None = None
 
 
 class Household:
@@ -136,6 +141,8 @@ class Home:
                 for thing in THINGS
             }
             stack.callback(self._stop.set)
+            if self._setup.crowd:
+                stack.callback(self._gather_crowd().terminate)
             for wearer, watch in zip(wearers, household.watches, strict=True):
                 self._tell_past(wearer, watch, publishers[watch.device], known=known[wearer.id], now=now)
             self._live(household, publishers, glance)
@@ -148,6 +155,14 @@ class Home:
             )
         self._say(f"{len(registrations)} devices and {len(wearers)} people are registered at {self._setup.api}")
         return registrations
+
+    def _gather_crowd(self) -> subprocess.Popen[bytes]:
+        """Have the crowd imported by a process that gives way to this one, which has a home to keep alive."""
+        command = [sys.executable, "-m", "simulators", "crowd", "--gently", "--quiet", "--api", self._setup.api]
+        command += ["--people", str(self._setup.crowd), "--seed", str(CROWD_SEED)]
+        if self._setup.password_file is not None:
+            command += ["--password-file", str(self._setup.password_file)]
+        return subprocess.Popen(command, stdin=subprocess.DEVNULL)
 
     def _known(self, wearer: Wearer, secret: dict[str, str], now: Instant) -> Known:
         if self._setup.people_passwords is None:

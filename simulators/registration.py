@@ -30,6 +30,8 @@ class Thing(NamedTuple):
 
 
 HOME = "maru-home"
+COMPARED = "peers"
+"""The purpose for which people are compared with others."""
 THINGS = (
     Thing("minji-watch", "health-watch", "minji"),
     Thing("joon-watch", "health-watch", "joon"),
@@ -69,7 +71,9 @@ def register_household(
     """The demo home: its people and its seven devices."""
     console.ensure_home(HOME, name="Maru", timezone=timezone)
     for wearer in wearers:
-        register_wearer(console, wearer, home=HOME, password=secret[wearer.id])
+        if register_wearer(console, wearer, home=HOME, password=secret[wearer.id]):
+            with console.as_person(wearer.id, secret[wearer.id]) as own:
+                own.allow(COMPARED)
     return {
         thing.device: console.ensure_device(
             thing.device, home=HOME, model=thing.model, owner=thing.owner, acquired_on=acquired_on.isoformat()

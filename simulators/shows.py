@@ -1,12 +1,14 @@
-"""The four commands, with what they show on the way and say at the end."""
+"""The five commands, with what they show on the way and say at the end."""
 
 from __future__ import annotations
 
 import argparse
+import os
 import secrets
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from datetime import date
+from contextlib import contextmanager, nullcontext
+from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
 from rich.console import Console as Terminal
@@ -18,6 +20,8 @@ from simulators import models, recording
 from simulators import replay as replaying
 from simulators.console import Console, operator_password
 from simulators.credentials import Registration
+from simulators.crowd import crowd as make_crowd
+from simulators.crowding import is_told, tell
 from simulators.errors import SimulatorError
 from simulators.history import Past, Tally, days_back, publish_past
 from simulators.home import Home, Setup
@@ -29,6 +33,8 @@ from simulators.replay import Tempo
 from simulators.wearers import Course, Wearer, beginning, joon, minji
 
 DRAIN_S = 120.0
+GENTLE, GENTLE_REST_S = 15, 1.0
+"""How nice a gentle process is to others, and how long it rests between two files."""
 
 
 def home(options: argparse.Namespace) -> int:
@@ -42,6 +48,8 @@ def home(options: argparse.Namespace) -> int:
         timezone=options.timezone,
         people_passwords=options.people_passwords,
         wait_s=options.wait,
+        crowd=options.crowd,
+        password_file=options.password_file,
     )
     out = Terminal()
     if options.quiet or not out.is_terminal:
@@ -116,6 +124,34 @@ def replay(options: argparse.Namespace) -> int:
         tally = replaying.replay(publisher, moments, tempo=tempo, told=told)
         _close(publisher, tally, since=started, skipped=recorded.skipped.total())
     return 0
+
+
+def crowd(options: argparse.Namespace) -> int:
+    """Has the hub import a crowd, unless it is there."""
+    if options.gently:
+        os.nice(GENTLE)
+    with _operator(options) as console:
+        if not is_told(console, options.people):
+            said = _tell_crowd(console, options)
+        elif options.quiet:
+            return 0
+        else:
+            said = f"the crowd of {options.people} is at {options.api} already; nothing was changed"
+    _sayer(Terminal())(said)
+    return 0
+
+
+def _tell_crowd(console: Console, options: argparse.Namespace) -> str:
+    today = local_date(now_ms(), ZoneInfo(TIMEZONE))
+    wearers = make_crowd(options.people, seed=options.seed, today=today)
+    began, rest_s = time.monotonic(), GENTLE_REST_S if options.gently else 0.0
+    with nullcontext(_heedless) if options.quiet else _progress("people", options.people) as told:
+        count = tell(console, wearers, last=today - timedelta(days=1), days=options.days, rest_s=rest_s, told=told)
+    return f"{options.people} people with {count} days are at {options.api}, in {time.monotonic() - began:.1f} s"
+
+
+def _heedless(_so_far: int | None) -> None:
+    """Nobody looks."""
 
 
 def _report(outcome: Outcome) -> None:

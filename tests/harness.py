@@ -46,6 +46,7 @@ class HubProcess:
 
     directory: Path
     demo: bool = False
+    crowd: int = 0
     settings: dict[str, str] = field(default_factory=dict)
     preexec: Callable[[], None] | None = None
     api_port: int = field(default_factory=free_port)
@@ -82,7 +83,7 @@ class HubProcess:
         """Start, and wait for the line that says it is ready."""
         began = time.monotonic()
         log = (self.directory / "hub.log").open("a")
-        command = [sys.executable, "-m", "hub", "serve", *["--demo"] * self.demo]
+        command = [sys.executable, "-m", "hub", "serve", *["--demo", "--crowd", str(self.crowd)] * self.demo]
         self.process = subprocess.Popen(
             command,
             cwd=self.directory,

@@ -15,7 +15,19 @@ from api.exports import ExportQuery, Owner
 from api.instants import to_instant, to_rfc3339
 from api.paging import before_of, cursor_of
 from api.progress_schemas import ProgressOut
-from api.schemas import DecisionOut, Page, PersonIn, PersonOut, PersonPatch, Series, StayIn, StayOut
+from api.schemas import (
+    DecisionOut,
+    Id,
+    LoginIn,
+    LoginOut,
+    Page,
+    PersonIn,
+    PersonOut,
+    PersonPatch,
+    Series,
+    StayIn,
+    StayOut,
+)
 from api.series import SeriesQuery, answer, opened
 from devices import topics
 from hub.store.accounts import NewPerson
@@ -41,6 +53,13 @@ def create_person(person: PersonIn, hub: HubDep, _operator: OperatorDep) -> Pers
         timezone=person.timezone,
     )
     return _out(hub.desk.add_person(new), username=person.username)
+
+
+@router.post("/{person_id}/login", status_code=201)
+def add_login(person_id: Id, login: LoginIn, hub: HubDep, _operator: OperatorDep) -> LoginOut:
+    """Let somebody sign in who came with an import, and cannot yet."""
+    hub.accounts.add_login(person_id, username=login.username, password=login.password)
+    return LoginOut(username=login.username, person=person_id)
 
 
 @router.get("/{person_id}")

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hub.features.observations import Observations, Part
-from hub.features.store import FeatureStore
+from hub.features.store import FeatureStore, Told
 from hub.registry import Registry
 from hub.store.accounts import Accounts
 from hub.store.fleet import Fleet
@@ -100,6 +101,20 @@ class Keeper:
             with self._keeping:
                 self._keep(person, first, columns)
             yield person, samples
+
+    def take_in(
+        self, people: Sequence[str], days: NDArray[np.int32], columns: Mapping[str, NDArray[np.float64]]
+    ) -> Told:
+        """Take in days that somebody else has found: a row each, of a person and day (ordinal)."""
+        with self._keeping:
+            told = self.store.tell(people, days, columns)
+            if told.people:
+                first, last = (
+                    min(each[0] for each in told.people.values()),
+                    max(each[1] for each in told.people.values()),
+                )
+                self.on_kept(list(told.people), first, last)
+            return told
 
     def _body(self, people: Sequence[str]) -> Body:
         known = [self._accounts.person(person) for person in people]

@@ -21,6 +21,11 @@ create table if not exists told(person integer, day integer, {_COLUMNS});
 FORGET = "delete from {table} where person = ? and day between ? and ?"
 FORGET_TOLD_AGAIN = "delete from told using incoming where told.person = incoming.person and told.day = incoming.day"
 KEEP = f"insert into {{table}} select person, day, {_NAMES} from incoming"
+_DIFFERENT = " or ".join(f"told.{name} is distinct from incoming.{name}" for name in KEPT)
+TOLD = f"""
+select told.person is null as fresh, told.person is not null and ({_DIFFERENT}) as changed
+from incoming left join told on told.person = incoming.person and told.day = incoming.day order by incoming.place
+"""
 READ = f"select day, {_NAMES} from {{table}} where person = ? and day between ? and ?"
 READ_MANY = f"""
 select i.place, t.day, {_NAMES} from {{table}} t join incoming i on i.person = t.person where t.day between ? and ?

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hub.duckfile import DuckFile, Incoming
 from hub.features import sql
-from hub.telemetry.statements import run
+from hub.telemetry.statements import run, run_columns
 from rules.daily import KEPT, Columns
+
+
+class Told(NamedTuple):
+    """What was news of what was told: how many days were new, how many differed, and of whom, from which day to which."""
+
+    new: int
+    changed: int
+    people: dict[str, tuple[date, date]]
 
 
 class FeatureStore:
@@ -34,12 +42,20 @@ class FeatureStore:
                 rows = {name: columns[name][some] for name in KEPT}
                 run(cursor, sql.KEEP.format(table="observed"), _rows(np.full(some.sum(), number), days[some], rows))
 
-    def tell(self, people: Sequence[str], days: NDArray[np.int32], columns: Mapping[str, NDArray[np.float64]]) -> None:
+    def tell(self, people: Sequence[str], days: NDArray[np.int32], columns: Mapping[str, NDArray[np.float64]]) -> Told:
         """Take in days that somebody else has found: a row each, of a person and day (ordinal). Told again, they are replaced."""
         with self._file.writing() as cursor:
-            rows = _rows(self._file.numbered(people, cursor), days, columns)
-            run(cursor, sql.FORGET_TOLD_AGAIN, rows)
-            run(cursor, sql.KEEP.format(table="told"), rows)
+            numbers = self._file.numbered(people, cursor)
+            placed = {"place": np.arange(len(days))} | _rows(numbers, days, columns)
+            found = run_columns(cursor, sql.TOLD, placed)
+            fresh, changed = found["fresh"], found["changed"]
+            rows = {name: column[fresh | changed] for name, column in placed.items()}
+            if len(rows["day"]):
+                run(cursor, sql.FORGET_TOLD_AGAIN, rows)
+                run(cursor, sql.KEEP.format(table="told"), rows)
+        names = dict(zip(numbers.tolist(), people, strict=True))
+        touched = {names[number]: span for number, span in _spans(rows["person"], rows["day"])}
+        return Told(int(fresh.sum()), int(changed.sum()), touched)
 
     def days(self, person: str, first: date, last: date) -> Columns:
         """A column for each kept feature, a value for each day from `first` to `last`, NaN where there is none."""
@@ -83,6 +99,19 @@ def _rows(
 ) -> dict[str, NDArray[Any]]:
     rows: dict[str, NDArray[Any]] = {"person": people.astype(np.int32), "day": days}
     return rows | {name: columns[name] for name in KEPT}
+
+
+def _spans(people: NDArray[np.int32], days: NDArray[np.int32]) -> Iterator[tuple[int, tuple[date, date]]]:
+    """The first and the last day of each of some people."""
+    if not len(days):
+        return
+    order = np.lexsort((days, people))
+    numbers, first = np.unique(people[order], return_index=True)
+    last = np.append(first[1:], len(order)) - 1
+    for number, low, high in zip(
+        numbers.tolist(), days[order][first].tolist(), days[order][last].tolist(), strict=True
+    ):
+        yield number, (date.fromordinal(low), date.fromordinal(high))
 
 
 def _fill(columns: Columns, found: Mapping[str, Any], places: tuple[NDArray[Any], ...]) -> None:

@@ -95,6 +95,11 @@ class Peers:
         if counted:
             self.ledger.note(counted, first=first.toordinal(), last=last.toordinal())
 
+    def recount(self, people: Sequence[str]) -> None:
+        """What people are compared by has changed, or that they are."""
+        today = _day(self._now())
+        self.changed(people, today - timedelta(days=31 * MONTHS_TOLD), today)
+
     def decided(self, consent: Consent) -> None:
         """Somebody joined, and is counted from now on, or left, and is counted no longer."""
         if consent.purpose != PEERS:
@@ -102,8 +107,8 @@ class Peers:
         with self._working:
             if not consent.granted:
                 self.ledger.remove(consent.person)
-            elif (bounds := self._keeper.store.bounds(consent.person)) is not None:
-                self.changed([consent.person], *bounds)
+            else:
+                self.recount([consent.person])
 
     def catch_up(self) -> int:
         """Count those anew of whom something changed, some at a time; how many that were."""

@@ -112,6 +112,18 @@ class Accounts:
             raise Conflict(f"there is a person {new.id} or a user name {new.username} already") from error
         return person
 
+    def add_login(self, person_id: str, *, username: str, password: str) -> None:
+        """Let a person sign in who cannot yet. Raises `NotFound`, or `Conflict` if they can, or somebody else has the name."""
+        self.person(person_id)
+        login = Login(username=username, role=PERSON, person_id=person_id, password_hash=_passwords.hash(password))
+        try:
+            with Session(self._engine) as session, session.begin():
+                if session.exec(select(Login).where(Login.person_id == person_id)).first() is not None:
+                    raise Conflict(f"{person_id} can sign in already")
+                session.add(login)
+        except IntegrityError as error:
+            raise Conflict(f"there is a user name {username} already") from error
+
     def person(self, person_id: str) -> Person:
         """Raises `NotFound`."""
         with Session(self._engine) as session:

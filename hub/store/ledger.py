@@ -82,10 +82,10 @@ class Turn:
     deliveries: Sequence[Delivery] = ()
     traits: Sequence[TraitChange] = ()
     recommendations: Sequence[Recommendation] = ()
-    tick: Tick | None = None
+    ticks: Sequence[Tick] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.decisions or self.commands or self.results or self.refusals or self.tick)
+        return bool(self.decisions or self.commands or self.results or self.refusals or self.ticks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +129,8 @@ class Ledger:
             moved = [row for each in turn.results for row in _settle(connection, each, now=now)]
             for trait in turn.traits:
                 _set_trait(connection, trait)
-            if turn.tick is not None:
-                connection.execute(insert(_TICKS), [turn.tick._asdict()])
+            if turn.ticks:
+                connection.execute(insert(_TICKS), [tick._asdict() for tick in turn.ticks])
             if turn.refusals:
                 connection.execute(insert(_REFUSALS), [row.model_dump(exclude={"id"}) for row in turn.refusals])
         return Recorded(

@@ -6,7 +6,7 @@ which reads, know only what is written here, and every implementation passes `te
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Literal, NamedTuple, Protocol, TypeAlias
@@ -138,6 +138,9 @@ class TelemetryStore(Protocol):
 
     def declare(self, source: str, zone: str) -> None:
         """Days of `source` are days of the time zone `zone` from here on (UTC until said otherwise)."""
+
+    def declare_all(self, zones: Mapping[str, str]) -> None:
+        """The same of many sources at once."""
 
     def roll(self) -> int:
         """Bring the rollups up to the newest change; how many changes that took in."""

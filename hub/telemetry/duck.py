@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import json
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any, cast
@@ -27,7 +27,7 @@ from hub.telemetry.columns import Columns, columns_of, decode, encode, joined, s
 from hub.telemetry.journal import Journal
 from hub.telemetry.marks import Advance, Marks
 from hub.telemetry.names import Names
-from hub.telemetry.statements import count, fold, insert_columns, reason, run, run_columns, transaction
+from hub.telemetry.statements import count, declare, fold, insert_columns, reason, run, run_columns, transaction
 
 _BEFORE_ALL: Instant = -(1 << 62)
 _REPLAY_CHUNK = 50_000
@@ -37,7 +37,6 @@ MEMORY_LIMIT = "128MB"
 WAL_LIMIT = "64MB"
 JOURNALED_LIMIT = 50_000
 """Samples in the journal before it is brought in at once, whether anybody reads or not: they are in memory too."""
-
 FOLD_LIMIT = 200_000
 """Samples folded into the rollups at a time: they are in memory while they are."""
 
@@ -119,8 +118,7 @@ class DuckStore:
         ]
 
     def events(self, spans: Sequence[Span], window: Window) -> list[Event]:
-        asked = {"since": window.since, "until": window.until, "limit": window.limit}
-        rows = self._select(spans, sql.EVENTS, asked)
+        rows = self._select(spans, sql.EVENTS, {"since": window.since, "until": window.until, "limit": window.limit})
         return [
             Event(self._names.sources[src], id_, type_, at, json.loads(payload))
             for src, id_, type_, at, payload in rows
@@ -133,10 +131,13 @@ class DuckStore:
         return scanned(self._select_columns(spans, sql.SCAN, asked), places, self._names.sources)
 
     def declare(self, source: str, zone: str) -> None:
-        self._names.number_source(source)
+        self.declare_all({source: zone})
+
+    def declare_all(self, zones: Mapping[str, str]) -> None:
+        self._names.number_sources(zones)
         self.roll()
         with self._writing() as cursor:
-            cursor.execute("update sources set zone = ? where name = ? and zone <> ?", [zone, source, zone])
+            declare(cursor, zones)
 
     def flush(self) -> None:
         """Bring what is in the journal into DuckDB. After a failed write it stays there until the store is open again."""
@@ -190,9 +191,8 @@ class DuckStore:
         with self._rolling, self._writing() as cursor:
             gone = count(cursor.execute("delete from samples where source = ?", [number]))
             gone += count(cursor.execute("delete from events where source = ?", [number]))
-            cursor.execute("delete from latest where source = ?", [number])
-            cursor.execute("delete from daily where source = ?", [number])
-            cursor.execute("delete from stale where source = ?", [number])
+            for table in ("latest", "daily", "stale"):
+                cursor.execute(f"delete from {table} where source = ?", [number])
         self._marks.forget(number)
         return gone
 

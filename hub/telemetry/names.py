@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import duckdb
+import numpy as np
 
-from hub.telemetry import MetricKind
+from hub.telemetry import MetricKind, sql
+from hub.telemetry.columns import Columns
+from hub.telemetry.statements import run
 
 
 class Names:
@@ -25,13 +29,22 @@ class Names:
 
     def number_source(self, name: str) -> int:
         """The number of a source, given now if it has none."""
+        self.number_sources([name])
+        return self.source_numbers[name]
+
+    def number_sources(self, names: Iterable[str]) -> None:
+        """Give those a number that have none."""
         with self._naming:
-            if name not in self.source_numbers:
-                number = max(self.sources, default=0) + 1
-                self._execute("insert into sources values (?, ?, 'UTC')", [number, name])
-                self.sources[number] = name
-                self.source_numbers[name] = number
-            return self.source_numbers[name]
+            new = [name for name in names if name not in self.source_numbers]
+            if not new:
+                return
+            first = max(self.sources, default=0) + 1
+            numbered = dict(enumerate(new, start=first))
+            named: Columns = {"id": np.array([*numbered], np.int32), "name": np.array(new, object)}
+            with contextlib.closing(self._connection.cursor()) as cursor:
+                run(cursor, sql.NUMBER_SOURCES, named)
+            self.sources |= numbered
+            self.source_numbers |= {name: number for number, name in numbered.items()}
 
     def number_metric(self, name: str) -> int:
         """The number of a metric, given now if it has none."""

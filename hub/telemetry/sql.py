@@ -29,6 +29,11 @@ create table if not exists progress(rolled bigint);
 insert into progress select 0 where not exists (from progress);
 """
 
+NUMBER_SOURCES = "insert into sources select id, name, 'UTC' from incoming"
+DECLARE = """
+update sources set zone = incoming.zone from incoming where sources.name = incoming.name and sources.zone <> incoming.zone
+"""
+
 INSERT_NUMBERS = "insert into samples select seq, source, metric, observed_at, value, null from incoming"
 INSERT_STATES = """
 insert into samples select seq, source, metric, observed_at, case when state is null then value end, state from incoming

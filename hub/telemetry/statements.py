@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import duckdb
+import numpy as np
 
 from devices.sample import Instant
 from hub.telemetry import sql
@@ -51,6 +52,11 @@ def run_columns(
 def insert_columns(cursor: duckdb.DuckDBPyConnection, columns: Columns) -> None:
     """Insert samples."""
     run(cursor, sql.INSERT_STATES if "state" in columns else sql.INSERT_NUMBERS, columns)
+
+
+def declare(cursor: duckdb.DuckDBPyConnection, zones: Mapping[str, str]) -> None:
+    """Whose days are days of which time zone, from here on."""
+    run(cursor, sql.DECLARE, {"name": np.array([*zones], object), "zone": np.array([*zones.values()], object)})
 
 
 def fold(cursor: duckdb.DuckDBPyConnection, *, rolled: int, upto: int) -> None:

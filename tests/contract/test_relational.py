@@ -20,6 +20,7 @@ from hub.store import ledger as ledger_module
 from hub.store.accounts import OPERATOR, PERSON, TOKEN_LIFE, Accounts, Caller, NewPerson
 from hub.store.consents import Consent, Consents
 from hub.store.engine import open_engine
+from hub.store.enrolment import Enrolment, Placed, Resident
 from hub.store.fleet import CLIENT_IDS_KEPT, Fleet
 from hub.store.ledger import Ledger, Tick, Turn
 from hub.store.recommendations import DISMISSED, EXPIRED, TAKEN, WITHDRAWN, RecommendationStore
@@ -557,7 +558,7 @@ def test_only_the_newest_refusals_are_kept(ledger, monkeypatch):
 def test_ticks_are_forgotten_up_to_a_place(ledger):
     ticks = [Tick(4, NOW), Tick(5, NOW + 1), Tick(5, NOW + 2, "person", "ann"), Tick(6, NOW + 3)]
     for tick in ticks:
-        ledger.commit(Turn(tick=tick), now=NOW)
+        ledger.commit(Turn(ticks=[tick]), now=NOW)
     ledger.forget_ticks(5)
     assert ledger.ticks(0) == ticks[1:]
     assert ledger.ticks(6) == ticks[3:]
@@ -571,3 +572,59 @@ def test_the_newest_stamps_are_kept_and_read_oldest_first(ledger, monkeypatch):
     ledger.record_arrivals(stamps[2:])
     ledger.trim()
     assert ledger.arrivals() == stamps[2:]
+
+
+PEOPLE = [
+    {"person": "ann", "name": "Ann", "home": "home1", "birth_year": 1980, "sex": "female", "height_cm": 165.5,
+     "region": "KR-11", "timezone": "Asia/Tokyo", "consents": "peers community peers"},
+    {"person": "bo", "name": "Bo", "home": None, "birth_year": None, "sex": None, "height_cm": None,
+     "region": None, "timezone": None, "consents": None},
+]  # fmt: skip
+DEVICES = [
+    {"device": "w1", "home": "home1", "model": "health-watch", "owner": "ann", "acquired_on": "2026-05-01"},
+    {"device": "f1", "home": "home1", "model": "food-styler", "owner": None, "acquired_on": None},
+]
+
+
+def test_many_people_and_devices_are_there_as_if_each_had_been_added(engine, accounts, fleet, home):
+    enrolment = Enrolment(engine)
+    enrolment.add_people(PEOPLE, by="import by operator", now=NOW)
+    enrolment.add_devices(DEVICES, now=NOW)
+    assert sorted(enrolment.people()) == [
+        ("ann", "Ann", "home1", 1980, "female", 165.5, "KR-11", "Asia/Tokyo"),
+        ("bo", "Bo", *[None] * 6),
+    ]
+    assert enrolment.residents() == [Resident("ann", "home1", 1980), Resident("bo", None, None)]
+    assert enrolment.placed() == [
+        Placed("f1", "home1", "food-styler", None),
+        Placed("w1", "home1", "health-watch", "ann"),
+    ]
+    assert accounts.stays("ann")[0].timezone == "Asia/Tokyo"
+    allowed = Consents(engine).standing("ann")
+    assert [(each.purpose, each.granted, each.by) for each in allowed] == [
+        ("community", True, "import by operator"),
+        ("peers", True, "import by operator"),
+    ]
+    assert fleet.credential("w1") == Credential("home1", "w1", None)
+    assert [each.device_id for each in fleet.trusted("ann")] == ["w1"]
+
+
+def test_of_many_people_all_or_none_are_added(engine, accounts, home):
+    enrolment = Enrolment(engine)
+    enrolment.add_people(PEOPLE[1:], by="x", now=NOW)
+    with pytest.raises(Conflict):
+        enrolment.add_people(PEOPLE, by="x", now=NOW)
+    assert [each.id for each in accounts.people()] == ["bo"]
+    assert Consents(engine).standing() == []
+
+
+def test_a_login_is_given_once_to_those_who_have_none(engine, accounts, minji):
+    Enrolment(engine).add_people(PEOPLE[1:], by="x", now=NOW)
+    accounts.add_login("bo", username="bo", password=PASSWORD)
+    token = accounts.sign_in(username="bo", password=PASSWORD, now=NOW)
+    assert accounts.identify(token, now=NOW) == Caller("bo", PERSON, "bo")
+    for person, username in (("bo", "other"), ("minji", "third")):
+        with pytest.raises(Conflict, match="can sign in already"):
+            accounts.add_login(person, username=username, password=PASSWORD)
+    with pytest.raises(NotFound):
+        accounts.add_login("nobody", username="nobody", password=PASSWORD)

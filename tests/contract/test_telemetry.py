@@ -454,6 +454,16 @@ def test_a_zone_counts_from_where_it_was_declared(store):
     assert [day.day for day in _days(store)] == [date(2026, 1, 1)]
 
 
+def test_zones_of_many_sources_are_declared_at_once(store):
+    store.declare("watch2", "Asia/Seoul")
+    store.declare_all({"watch1": "Asia/Seoul", "watch2": "UTC", "watch3": "Asia/Seoul"})
+    store.declare_all({})
+    sources = ("watch1", "watch2", "watch3")
+    store.append([_sample(16 * HOUR, 1, metric="distance", source=source) for source in sources])
+    days = {day.source: day.day for day in _days(store, "distance", *map(Span, sources))}
+    assert days == {"watch1": date(2026, 1, 2), "watch2": date(2026, 1, 1), "watch3": date(2026, 1, 2)}
+
+
 def test_a_zone_is_remembered_after_reopening(open_store, path):
     store = open_store(path, KINDS)
     store.declare("watch1", "Asia/Seoul")

@@ -8,6 +8,7 @@ from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+import duckdb
 import httpx
 import pytest
 from hypothesis import given
@@ -16,9 +17,12 @@ from hypothesis import strategies as st
 from simulators.__main__ import main
 from simulators.console import Console, operator_password
 from simulators.credentials import Broker, Credential
+from simulators.crowd import crowd
+from simulators.crowding import is_told, tell
 from simulators.errors import ApiRefused, SignInRefused, SimulatorError, Unreachable
 from simulators.faults import Faults, Message, disturb
-from simulators.registration import NOTHING, known_to_hub, register_load
+from simulators.registration import NOTHING, known_to_hub, register_household, register_load
+from simulators.wearers import joon, minji
 
 MQTT = {"host": "127.0.0.1", "port": 1883, "username": "w1", "password": "token"}
 
@@ -30,6 +34,9 @@ class Api:
         self.made: dict[tuple[str, str], dict[str, object]] = {}
         self.asked: list[str] = []
         self.token = "t0"
+        self.who = ""
+        self.allowed: list[tuple[str, str]] = []
+        self.files: list[tuple[str, str, bytes]] = []
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         path = request.url.path
@@ -37,11 +44,21 @@ class Api:
         if path == "/v1/auth/token":
             form = dict(part.split("=") for part in request.content.decode().split("&"))
             good = form["password"] == "right"
+            self.who = form["username"]
             return httpx.Response(200, json={"access_token": self.token}) if good else _problem(401, "Not you")
         if request.headers.get("authorization") != f"Bearer {self.token}":
             return _problem(401, "Sign in")
         if path.endswith("/credentials"):
             return httpx.Response(200, json={"mqtt": {**MQTT, "password": "rotated"}})
+        if request.method == "PUT" and path.startswith("/v1/people/me/consents/"):
+            self.allowed.append((self.who, path.rsplit("/", 1)[1]))
+            return httpx.Response(200, json={})
+        if path == "/v1/devices" and request.method == "GET":
+            behind = sorted(id_ for kind, id_ in self.made if kind == path and id_ > request.url.params["cursor"])
+            return httpx.Response(200, json={"items": [{"id": id_} for id_ in behind[:1]]})
+        if path.startswith("/v1/imports/"):
+            self.files.append((path.rsplit("/", 1)[1], request.headers["content-type"], request.content))
+            return httpx.Response(200, json={"new": 1, "changed": 0, "unchanged": 0})
         if request.method == "GET" and "/telemetry/" in path:
             last = request.url.params.get("cursor") == "2"
             return httpx.Response(200, json={"items": [{"at": "x", "value": 1}], "next": None if last else "2"})
@@ -125,6 +142,35 @@ def test_what_is_not_the_hub_is_told_so(answer):
 
     with pytest.raises(SimulatorError):
         _console(other).ensure_device("w1", home="h", model="health-watch")
+
+
+def test_the_family_says_itself_that_it_may_be_compared_and_only_when_it_is_new():
+    api = Api()
+    wearers, secret = (minji(date(2026, 4, 1)), joon(date(2026, 4, 1))), {"minji": "right", "joon": "right"}
+    for _ in range(2):
+        register_household(_console(api), wearers, secret=secret, acquired_on=date(2026, 4, 1), timezone="Asia/Seoul")
+    assert api.allowed == [("minji", "peers"), ("joon", "peers")]
+
+
+def test_a_crowd_is_told_with_its_watches_last_and_known_by_the_last_of_them(tmp_path):
+    api = Api()
+    console, wearers, heard = _console(api), crowd(700, seed=7, today=date(2026, 11, 22)), []
+    rows = tell(console, wearers, last=date(2026, 11, 21), days=3, rest_s=0, told=heard.append)
+    assert [kind for kind, *_ in api.files] == ["people", "days", "days", "devices"]
+    assert heard == [500, 700]
+    counts = []
+    for place, (_, media, content) in enumerate(api.files):
+        assert media == "application/vnd.apache.parquet"
+        (tmp_path / f"{place}.parquet").write_bytes(content)
+        counted = f"select count(*) from '{tmp_path / f'{place}.parquet'}'"
+        counts.append(duckdb.connect(":memory:").execute(counted).fetchall()[0][0])
+    assert (counts[0], counts[3]) == (700, 700)
+    assert rows == counts[1] + counts[2] > 700
+    assert is_told(console, 700) is False
+    api.made["/v1/devices", "crowd-00699-watch"] = {}
+    assert is_told(console, 700) is False
+    api.made["/v1/devices", "crowd-00700-watch"] = {}
+    assert is_told(console, 700) is True
 
 
 def test_a_load_has_an_owner_for_each_watch():
