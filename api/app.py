@@ -7,7 +7,7 @@ from fastapi_offline import FastAPIOffline
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import problems, stream
-from api.routes import auth, commands, consents, devices, goals, homes, people, rules, services, system
+from api.routes import auth, boards, commands, consents, devices, goals, homes, people, rules, services, system
 from hub.runtime import Hub
 
 BODY_LIMIT = 1024 * 1024
@@ -65,6 +65,6 @@ def create_app(hub: Hub) -> FastAPI:
     app.state.hub = hub
     app.add_middleware(BodyLimit)
     problems.install(app)
-    for router in (auth, homes, people, consents, goals, devices, commands, rules, services, system, stream):
+    for router in (auth, homes, people, consents, goals, boards, devices, commands, rules, services, system, stream):
         app.include_router(router.router)
     return app

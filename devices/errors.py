@@ -6,6 +6,7 @@
     ├── StartFailed       a part of the hub cannot start                 (hub)
     ├── NotFound          what was asked for does not exist
     ├── Conflict          what was asked for exists already, or contradicts what does
+    │   └── BoardConflict a board does not take this                     (rules)
     ├── Invalid           the request is understood and still cannot be met
     ├── Refused           the caller may not do this
     └── StoreUnavailable  a store cannot be read or written just now

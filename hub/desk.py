@@ -51,7 +51,7 @@ class Desk:
     gatekeeper: Gatekeeper | None
     on_moved: Callable[[CommandRow], None]
     on_amended: Callable[[str], None]
-    on_decided: Callable[[str, str, bool], None]
+    on_decided: tuple[Callable[[str, str, bool], None], ...]
 
     def add_home(self, home_id: str, *, name: str, timezone: str) -> Home:
         """Raises `Conflict`."""
@@ -83,7 +83,8 @@ class Desk:
         """A person allows a purpose or takes it back: on record, and in force when this returns. Raises `NotFound`."""
         if self.consents.decide(person, purpose, granted=granted, by=by, now=_now()):
             self.pipeline.ask(lambda: self.registry.grant(person, purpose, granted=granted))
-            self.on_decided(person, purpose, granted)
+            for hears in self.on_decided:
+                hears(person, purpose, granted)
 
     def register(self, new: NewDevice) -> tuple[Device, str]:
         """Register a device; it, and its token. Raises `NotFound` or `Conflict`."""

@@ -17,6 +17,7 @@ from sqlalchemy import Engine as Database
 from devices.errors import HubError, StoreUnavailable
 from devices.sample import DAY
 from hub import parquet
+from hub.boards import Boards
 from hub.bridge import Bridge, BrokerAddress
 from hub.broker import BRIDGE_USER, EmbeddedBroker
 from hub.catalogue import load_models, load_packs
@@ -41,6 +42,7 @@ from hub.secret_files import kept, private_directory
 from hub.settings import Settings
 from hub.snapshots import Snapshots
 from hub.store.accounts import Accounts
+from hub.store.boards import BoardStore
 from hub.store.consents import Consents
 from hub.store.deliveries import DeliveryStore
 from hub.store.engine import open_engine
@@ -101,6 +103,7 @@ class Hub:
     replays: Replays
     deliveries: DeliveryStore
     goals: GoalStore
+    boards: Boards
     feed: Feed
     metrics: Metrics
     pipeline: Pipeline
@@ -134,6 +137,8 @@ def open_hub(settings: Settings) -> Iterator[Hub]:
         engine.on_loop = lambda decision: log.warning("rule_loop_cut", rule=decision.rule)
         stores.accounts.ensure_operator(_operator_password(settings))
         _learn(stores)
+        boards = Boards(BoardStore(stores.database), registry)
+        boards.settle()
 
         pipeline = Pipeline(
             inbox=inbox,
@@ -212,12 +217,13 @@ def open_hub(settings: Settings) -> Iterator[Hub]:
                 gatekeeper=gatekeeper,
                 on_moved=narrator.command_moved,
                 on_amended=keeper.refind,
-                on_decided=lambda *_: None,
+                on_decided=(boards.decided,),
             ),
             rulebook=rulebook,
             replays=Replays(rulebook),
             deliveries=delivery_store,
             goals=GoalStore(stores.database),
+            boards=boards,
             feed=feed,
             metrics=metrics,
             pipeline=pipeline,
