@@ -31,6 +31,13 @@ class Boards:
             raise NotFound(f"there is no board {board} that you are on, or invited to")
         return found
 
+    def joined(self, board: str, person: str) -> Seat:
+        """One that they have joined. Raises `NotFound`."""
+        seat = self.seat(board, person)
+        if seat.name is None:
+            raise NotFound(f"there is no board {board} that you are on")
+        return seat
+
     def members(self, board: str) -> list[BoardMemberRow]:
         """Who has joined a board, by name."""
         return self._store.members(board)
