@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from typing import NamedTuple
 
 from api.deps import now, zone_of
-from api.progress import daily
+from api.progress import known_days
 from hub.runtime import Hub
 from hub.store.boards import Seat
 from hub.store.tables import BoardMemberRow
@@ -55,4 +55,4 @@ def _days(hub: Hub, member: BoardMemberRow, metric: str, reader: Reader, span: S
         return None
     yesterday = day_of(now(), zone_of(member.person_id, hub)).date - timedelta(days=1)
     until = min(span.last, yesterday)
-    return daily(view, metric, Span(span.first, until)) if until >= span.first else []
+    return known_days(view.features(span.first, until, fresh=False), metric, span.first) if until >= span.first else []

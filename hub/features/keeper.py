@@ -59,9 +59,13 @@ class Keeper:
         self.on_kept: Callable[[str, date, date], None] = lambda *_: None
         """Hears of whom, and of which days, there are new features."""
 
-    def days(self, person: str, first: date, last: date) -> Columns:
-        """All features of a person, a value for each day from `first` to `last`, NaN where there is none; up to date."""
-        self.refresh(person)
+    def days(self, person: str, first: date, last: date, *, fresh: bool = True) -> Columns:
+        """All features of a person, a value for each day from `first` to `last`, NaN where there is none.
+
+        Up to date if `fresh`, which takes its time while data comes in; else what the last hour may still change is as it was.
+        """
+        if fresh:
+            self.refresh(person)
         since = first - timedelta(days=LOOK_BACK_DAYS)
         found = derived(self.store.days(person, since, last), self.body(person), first=since)
         return {name: column[LOOK_BACK_DAYS:] for name, column in found.items()}

@@ -11,8 +11,10 @@ from zoneinfo import ZoneInfo
 import httpx
 import pytest
 
+from simulators.boards import share_board
+from simulators.console import Console
 from tests.devices import TestDevice
-from tests.harness import PASSWORD, HubProcess, add_device, add_home, eventually, ok
+from tests.harness import PASSWORD, HubProcess, add_device, add_home, add_person, eventually, ok
 
 SEOUL = ZoneInfo("Asia/Seoul")
 PEOPLE = ("pers-ann", "pers-bob", "pers-cleo", "pers-dan")
@@ -239,7 +241,31 @@ def test_the_last_one_to_leave_ends_a_board(hub: HubProcess, world, board) -> No
         assert each.delete(f"{board}/membership").status_code == 204
     assert [problem(each.get(board))[0] for each in (ann, bob, dan)] == [404, 404, 404]
     with sqlite3.connect(hub.data_dir / "hub.sqlite") as tables:
-        assert tables.execute("select count(*) from board").fetchone() == (0,)
+        query = "select count(*) from board_invitation where board_id = ?"
+        assert tables.execute(query, [board.rsplit("/", 1)[1]]).fetchone() == (0,)
+
+
+def test_the_demo_s_two_people_share_a_board_unless_they_have_said_otherwise(hub: HubProcess, world) -> None:
+    _, _, _, cleo, dan = world
+    for each in (cleo, dan):
+        ok(each.put(COMMUNITY))
+        ok(each.delete(COMMUNITY))
+    with hub.api() as operator, ExitStack() as stack:
+        for person in ("minji", "joon"):
+            add_person(operator, person)
+        minji, joon, *others = (
+            stack.enter_context(Console(hub.url, username=name, password=PASSWORD))
+            for name in ("minji", "joon", "cleo", "dan")
+        )
+        assert share_board(minji, joon, names=("Minji", "Joon"), username="joon")
+        assert not share_board(minji, joon, names=("Minji", "Joon"), username="joon")
+        assert not share_board(*others, names=("Cleo", "Dan"), username="dan")
+    with hub.api("joon", PASSWORD) as own:
+        [board] = ok(own.get("/v1/boards"))["items"]
+        told = ok(own.get(f"/v1/boards/{board['id']}"))
+    assert (board["title"], board["name"], board["people"]) == ("Steps this week", "Joon", 2)
+    assert {place["name"] for place in told["weeks"][0]["places"]} == {"Minji", "Joon"}
+    assert ok(dan.get("/v1/boards"))["items"] == []
 
 
 def test_consent_taken_back_just_before_the_hub_dies_holds_when_it_is_back(hub: HubProcess, world, board) -> None:
