@@ -9,6 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api import problems, stream
 from api.routes import (
     auth,
+    boards,
     commands,
     consents,
     devices,
@@ -90,6 +91,7 @@ def create_app(hub: Hub) -> FastAPI:
         people,
         consents,
         goals,
+        boards,
         peers,
         devices,
         imports,

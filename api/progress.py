@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, NamedTuple, cast
 from zoneinfo import ZoneInfo
 
@@ -28,6 +28,7 @@ from devices.errors import Invalid, NotFound
 from hub.store.tables import GoalRow
 from hub.views import View
 from rules import progress
+from rules.daily import Columns
 from rules.features import FEATURES, Better
 from rules.goals import Goal, Per, Standing
 from rules.months import Change
@@ -111,13 +112,20 @@ def goal_from(row: GoalRow | None) -> Goal | None:
 def daily(view: View, name: str, span: Span) -> list[DayValue]:
     """The days of a metric that have data: daily features, and of other metrics what their rollups come to."""
     if name in FEATURES:
-        values = view.features(span.first, span.last).get(name, NO_DAYS)
-        known = np.flatnonzero(~np.isnan(values)).tolist()
-        return [DayValue(span.first + timedelta(days=place), float(values[place])) for place in known]
+        return known_days(view.features(span.first, span.last), name, span.first)
     return [
         DayValue(day, value)
         for day, rollups in by_day(view.days(name, span.first, span.last)).items()
         if (value := day_value(view.metrics[name], rollups)) is not None
+    ]
+
+
+def known_days(columns: Columns, name: str, first: date) -> list[DayValue]:
+    """The days of a feature that have a value, from columns that begin on `first`."""
+    values = columns.get(name, NO_DAYS)
+    return [
+        DayValue(first + timedelta(days=place), float(values[place]))
+        for place in np.flatnonzero(~np.isnan(values)).tolist()
     ]
 
 

@@ -7,6 +7,7 @@
     ├── ImportInvalid     a file of an import cannot be taken in          (hub)
     ├── NotFound          what was asked for does not exist
     ├── Conflict          what was asked for exists already, or contradicts what does
+    │   └── BoardConflict a board does not take this                     (rules)
     ├── Invalid           the request is understood and still cannot be met
     ├── Refused           the caller may not do this
     └── StoreUnavailable  a store cannot be read or written just now

@@ -16,6 +16,7 @@ from sqlalchemy import Engine as Database
 
 from devices.errors import HubError, StoreUnavailable
 from hub import parquet
+from hub.boards import Boards
 from hub.bridge import Bridge, BrokerAddress
 from hub.broker import BRIDGE_USER, EmbeddedBroker
 from hub.catalogue import load_catalogues, load_models, load_packs
@@ -46,6 +47,7 @@ from hub.secret_files import kept, private_directory
 from hub.settings import Settings
 from hub.snapshots import Snapshots
 from hub.store.accounts import Accounts
+from hub.store.boards import BoardStore
 from hub.store.consents import Consents
 from hub.store.deliveries import DeliveryStore
 from hub.store.engine import open_engine
@@ -98,6 +100,7 @@ class Hub:
     replays: Replays
     deliveries: DeliveryStore
     goals: GoalStore
+    boards: Boards
     feed: Feed
     metrics: Metrics
     pipeline: Pipeline
@@ -131,9 +134,9 @@ def open_hub(settings: Settings) -> Iterator[Hub]:
         engine.on_loop = lambda decision: log.warning("rule_loop_cut", rule=decision.rule)
         stores.accounts.ensure_operator(_operator_password(settings))
         peers = _open_peers(data_dir, stores, stack)
-
         learn(stores)
-
+        boards = Boards(BoardStore(stores.database), registry)
+        boards.settle()
         recommendations = RecommendationStore(stores.database)
         pipeline = Pipeline(
             inbox=inbox,
@@ -230,6 +233,7 @@ def open_hub(settings: Settings) -> Iterator[Hub]:
                 on_amended=(keeper.refind, lambda person: peers.recount([person])),
                 on_decided=(
                     lambda decided: peers.decided(decided.consent),
+                    lambda decided: boards.decided(decided.consent),
                     lambda decided: narrator.recommendations_moved(decided.withdrawn),
                 ),
                 on_settled=narrator.recommendations_moved,
@@ -240,6 +244,7 @@ def open_hub(settings: Settings) -> Iterator[Hub]:
             replays=Replays(rulebook),
             deliveries=delivery_store,
             goals=GoalStore(stores.database),
+            boards=boards,
             feed=feed,
             metrics=metrics,
             pipeline=pipeline,

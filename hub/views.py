@@ -76,11 +76,14 @@ class View:
         """Daily rollups, by day and source."""
         return self._telemetry.days(self._spans, metric, first, last)
 
-    def features(self, first: date, last: date) -> Columns:
-        """Daily features of a person, a value for each day, NaN where there is none; none at all of a device."""
+    def features(self, first: date, last: date, *, fresh: bool = True) -> Columns:
+        """Daily features of a person, a value for each day, NaN where there is none; none at all of a device.
+
+        Where many people are looked at, not `fresh` spares the wait: days that go on are then at most an hour old.
+        """
         if self._kept is None:
             return {}
-        found = self._kept.keeper.days(self._kept.person, first, last)
+        found = self._kept.keeper.days(self._kept.person, first, last, fresh=fresh)
         return {name: found[name] for name in found if FEATURES[name].category in self._kept.categories}
 
     def among(self, feature: Feature, by: Iterable[Dimension]) -> Among:

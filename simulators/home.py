@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 from devices.sample import SECOND, Instant
 from simulators import appliances, models
 from simulators.appliances import Happened
+from simulators.boards import share_board
 from simulators.chores import Band, Chores, Fixture, Pretender
 from simulators.commands import Obey
 from simulators.console import Console
@@ -133,6 +134,7 @@ class Home:
         wearers = (minji(since), joon(since))
         secret = passwords(tuple(wearer.id for wearer in wearers), self._setup.people_passwords)
         registrations = self._register(wearers, secret, since)
+        self._share_board(wearers, secret)
         known = {wearer.id: self._known(wearer, secret, now) for wearer in wearers}
         household = Household(wearers, setup=self._setup, now=now)
         with ExitStack() as stack:
@@ -163,6 +165,15 @@ class Home:
         if self._setup.password_file is not None:
             command += ["--password-file", str(self._setup.password_file)]
         return subprocess.Popen(command, stdin=subprocess.DEVNULL)
+
+    def _share_board(self, wearers: tuple[Wearer, ...], secret: dict[str, str]) -> None:
+        first, second = (wearer.id for wearer in wearers)
+        with (
+            Console(self._setup.api, username=first, password=secret[first]) as one,
+            Console(self._setup.api, username=second, password=secret[second]) as other,
+        ):
+            if share_board(one, other, names=(first.title(), second.title()), username=second):
+                self._say(f"{first} and {second} share a board")
 
     def _known(self, wearer: Wearer, secret: dict[str, str], now: Instant) -> Known:
         if self._setup.people_passwords is None:

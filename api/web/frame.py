@@ -30,7 +30,7 @@ def top(visit: Visit, *, here: str) -> None:
     say = visit.say
     links = "".join(
         f'<a class="hub-nav{" here" if here == path or here.startswith(path + "/") else ""}" href="{path}">{escape(say(key))}</a>'
-        for path, key in (("/home", "nav.home"), ("/me", "nav.me"), ("/rules", "nav.rules"))
+        for path, key in (("/home", "nav.home"), ("/me", "nav.me"), ("/boards", "nav.boards"), ("/rules", "nav.rules"))
     )
     markup(
         f"""<header class="hub-top"><a class="hub-brand" href="/home"><span class="dot"></span>{escape(say("app.name"))}</a>

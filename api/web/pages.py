@@ -34,6 +34,8 @@ def install(app: FastAPI, hub: Hub, *, demo: bool) -> None:
     from nicegui import ui
 
     from api.web import door
+    from api.web.board import BoardPage
+    from api.web.boards import BoardsPage
     from api.web.home import HomePage
     from api.web.me import MePage
     from api.web.rule import RulePage
@@ -85,6 +87,22 @@ def install(app: FastAPI, hub: Hub, *, demo: bool) -> None:
         if visit is None:
             return RedirectResponse("/", 303)
         MePage(hub, visit, demo=demo).build()
+        return None
+
+    @ui.page("/boards")
+    async def _boards(request: Request) -> Response | None:
+        visit = visit_of(request)
+        if visit is None:
+            return RedirectResponse("/", 303)
+        await BoardsPage(hub, visit, demo=demo).build()
+        return None
+
+    @ui.page("/boards/{board_id}")
+    async def _board(request: Request, board_id: str) -> Response | None:
+        visit = visit_of(request)
+        if visit is None:
+            return RedirectResponse("/", 303)
+        await BoardPage(hub, visit, board_id, demo=demo).build()
         return None
 
     @ui.page("/rules")

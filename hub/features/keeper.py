@@ -57,9 +57,13 @@ class Keeper:
         self.on_kept: Callable[[Sequence[str], date, date], None] = lambda *_: None
         """Hears of whom, and of which days, there are new features."""
 
-    def days(self, person: str, first: date, last: date) -> Columns:
-        """All features of a person, a value for each day from `first` to `last`, NaN where there is none; up to date."""
-        self.refresh(person)
+    def days(self, person: str, first: date, last: date, *, fresh: bool = True) -> Columns:
+        """All features of a person, a value for each day from `first` to `last`, NaN where there is none.
+
+        Up to date if `fresh`; else without the day that goes on, and what came in of others lately.
+        """
+        if fresh:
+            self.refresh(person)
         found = self.kept([person], first - timedelta(days=LOOK_BACK_DAYS), last)
         return {name: column[0, LOOK_BACK_DAYS:] for name, column in found.items()}
 

@@ -114,6 +114,10 @@ class PeerLedger:
             for period, atom, *bins in self._file.rows(sql.ENTRIES, [self._file.number(person)])
         ]
 
+    def counted(self) -> set[str]:
+        """Everybody who is counted in some month."""
+        return {name for (name,) in self._file.rows(sql.COUNTED)}
+
     def periods(self) -> dict[int, int]:
         """The months there are, and how many people are counted in each."""
         return dict(self._file.rows(sql.PERIODS))

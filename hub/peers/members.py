@@ -28,6 +28,10 @@ class Members:
         """Whether somebody is counted among peers: they said so."""
         return PEERS in self._registry.granted.get(person, ()) and person in self._registry.subjects
 
+    def all(self) -> list[str]:
+        """Everybody who is counted among peers."""
+        return [person for person, purposes in list(self._registry.granted.items()) if PEERS in purposes]
+
     def member(self, person: str, period: int) -> Member:
         """What somebody is compared by in a calendar month. Raises `NotFound`."""
         return _member(self._accounts.person(person), period, self._device(person))

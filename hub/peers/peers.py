@@ -129,6 +129,7 @@ class Peers:
 
     def take_snapshot(self) -> Snapshot:
         """Freeze what is told from now on."""
+        self._reconcile()
         with self._working:
             now = self._now()
             since = month_of(_day(now)) - MONTHS_TOLD + 1
@@ -137,6 +138,15 @@ class Peers:
             snapshot.write(self._path, taken)
             self._snapshot = taken
             return taken
+
+    def _reconcile(self) -> None:
+        """What a crash kept from being noted: nobody is counted who does not allow it, and everybody is who does."""
+        counted = self.ledger.counted()
+        for person in counted:
+            if not self._members.counts(person):
+                self.ledger.remove(person)
+        if missing := [person for person in self._members.all() if person not in counted]:
+            self.recount(missing)
 
     def among(self, person: str, feature: Feature, by: Iterable[Dimension]) -> Among:
         """Where somebody stands among people like them. Raises `Invalid` where people are not counted by that."""

@@ -31,5 +31,6 @@ FORGET = (
 ENTER = f"insert into entries select person, period, atom, {_NAMES} from incoming where counted"
 REMOVE = "delete from {table} where person = ?"
 ENTRIES = f"select period, atom, {_NAMES} from entries where person = ? order by period"
+COUNTED = "select distinct n.name from entries e join people n on n.id = e.person"
 PERIODS = "select period, count(*) from entries group by period order by period"
 COLUMN = "select atom, {feature} as bin from entries where period = ? and {feature} <> 65535"

@@ -14,7 +14,7 @@ from sqlmodel import create_engine
 from devices.errors import StoreUnavailable
 
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
-HEAD = "0006"
+HEAD = "0007"
 """The newest migration; a database that is there already starts without loading the migration tool."""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Column, Index
+from sqlalchemy import JSON, BigInteger, Column, Index, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 
@@ -337,3 +337,39 @@ class RecommendationRow(SQLModel, table=True):
     at: int = _instant()
     expires_at: int = _instant()
     updated_at: int = _instant()
+
+
+class BoardRow(SQLModel, table=True):
+    """A board that some people share."""
+
+    __tablename__ = "board"
+
+    id: str = Field(primary_key=True, max_length=16)
+    title: str
+    metric: str = Field(max_length=63)
+    created_at: int = _instant()
+
+
+class BoardMemberRow(SQLModel, table=True):
+    """Somebody who joined a board, and what they are called there; `likeness` keeps names on a board apart."""
+
+    __tablename__ = "board_member"
+    __table_args__ = (UniqueConstraint("board_id", "likeness"),)
+
+    board_id: str = Field(primary_key=True, foreign_key="board.id", max_length=16)
+    person_id: str = Field(primary_key=True, foreign_key="person.id", index=True, max_length=63)
+    name: str
+    likeness: str
+    joined_at: int = _instant()
+
+
+class BoardInvitationRow(SQLModel, table=True):
+    """That somebody invited a user name, whether there is such a user or not; declined, it stays, so that nobody can tell."""
+
+    __tablename__ = "board_invitation"
+
+    board_id: str = Field(primary_key=True, foreign_key="board.id", max_length=16)
+    invited_by: str = Field(primary_key=True, foreign_key="person.id", max_length=63)
+    username: str = Field(primary_key=True, index=True, max_length=63)
+    declined: bool = False
+    at: int = _instant()
