@@ -17,6 +17,7 @@ from hub.features.store import FeatureStore
 from hub.registry import Registry
 from hub.store.accounts import Accounts
 from hub.store.engine import open_engine
+from hub.store.enrolment import Enrolment
 from hub.store.fleet import Fleet
 from hub.store.tables import Device, Home, Ownership, Person
 from hub.telemetry.duck import DuckStore
@@ -61,9 +62,8 @@ def people_in(folder: Path, count: int, stack: ExitStack) -> Stores:
     accounts, fleet = Accounts(database), Fleet(database)
     for person in accounts.people():
         registry.put_person(person)
-    owners = {each.device_id: each for each in fleet.ownerships()}
-    for device in fleet.devices():
-        registry.put_device(device, owners[device.id])
+    for device in Enrolment(database).placed():
+        registry.put_device(device)
     telemetry = DuckStore(folder / "telemetry.duckdb", [])
     stack.callback(telemetry.close)
     store = FeatureStore(folder / "features.duckdb")

@@ -514,9 +514,9 @@ def test_a_consent_taken_back_takes_open_recommendations_with_it_and_only_those(
 
 
 def test_a_consent_has_its_place_among_the_ticks_and_what_stood_before_it_is_known(ledger, consents, minji):
-    ledger.commit(Turn(tick=Tick(4, NOW)), now=NOW)
+    ledger.commit(Turn(ticks=[Tick(4, NOW)]), now=NOW)
     consents.decide(Consent("minji", "recommend", True, NOW + 1, "minji"), place=4)
-    ledger.commit(Turn(tick=Tick(4, NOW + 2)), now=NOW)
+    ledger.commit(Turn(ticks=[Tick(4, NOW + 2)]), now=NOW)
     consents.decide(Consent("minji", "recommend", False, NOW + 3, "minji"), place=5)
     first, granted, second, withdrawn = ledger.ticks(0)
     assert (first, second) == (Tick(4, NOW), Tick(4, NOW + 2))

@@ -17,8 +17,8 @@ from hub.features.store import FeatureStore
 from hub.registry import Registry
 from hub.store.accounts import Accounts, NewPerson
 from hub.store.engine import open_engine
+from hub.store.enrolment import Placed
 from hub.store.fleet import Fleet
-from hub.store.tables import Ownership
 from hub.telemetry import MetricKind
 from hub.telemetry.duck import DuckStore
 from rules.daily import KEPT
@@ -47,10 +47,10 @@ class World:
         new = NewPerson("minji", "minji", "correct horse", "Minji", "home1", 1968, "female", 161)
         self.registry.put_person(self.accounts.add_person(new, now=NOW))
         for name, acquired in (("watch", "2025-08-01"), ("old-watch", "2023-01-01")):
-            row, _ = self.fleet.register(
+            self.fleet.register(
                 device_id=name, home="home1", model="health-watch", owner="minji", acquired_on=acquired, now=NOW
             )
-            self.registry.put_device(row, Ownership(device_id=name, person_id="minji", since=0))
+            self.registry.put_device(Placed(name, "home1", "health-watch", "minji"))
         self.telemetry = DuckStore(folder / "telemetry.duckdb", [MetricKind("steps", resets_daily=True)])
         stack.callback(self.telemetry.close)
         store = FeatureStore(folder / "features.duckdb")
