@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, NamedTuple, cast
 from zoneinfo import ZoneInfo
 
 import numpy as np
 from fastapi import Query
+from numpy.typing import NDArray
 
 from api.instants import Moment, to_rfc3339
 from api.progress_schemas import (
@@ -111,14 +112,18 @@ def goal_from(row: GoalRow | None) -> Goal | None:
 def daily(view: View, name: str, span: Span) -> list[DayValue]:
     """The days of a metric that have data: daily features, and of other metrics what their rollups come to."""
     if name in FEATURES:
-        values = view.features(span.first, span.last).get(name, NO_DAYS)
-        known = np.flatnonzero(~np.isnan(values)).tolist()
-        return [DayValue(span.first + timedelta(days=place), float(values[place])) for place in known]
+        return known_days(view.features(span.first, span.last).get(name, NO_DAYS), span.first)
     return [
         DayValue(day, value)
         for day, rollups in by_day(view.days(name, span.first, span.last)).items()
         if (value := day_value(view.metrics[name], rollups)) is not None
     ]
+
+
+def known_days(values: NDArray[np.float64], first: date) -> list[DayValue]:
+    """The days of a column that has a value for each day from `first` on, without those that are NaN."""
+    known = np.flatnonzero(~np.isnan(values)).tolist()
+    return [DayValue(first + timedelta(days=place), float(values[place])) for place in known]
 
 
 def answer(view: View, metric: Told, asked: Zoned, *, every: Every, goal: Goal | None) -> ProgressOut:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from fastapi import FastAPI, Request
@@ -18,6 +19,8 @@ from hub.store.tables import Person
 
 DEMO_HOME = "maru-home"
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
+PATIENCE_S = 30.0
+"""So long a page may take to come: the first trend after a start loads a library."""
 FAVICON = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><circle cx="16" cy="16" r="13" fill="#f0503c"/>
 <path d="M6 17h6l2-5 4 10 2-5h6" fill="none" stroke="#fff" stroke-width="2.4" stroke-linejoin="round" stroke-linecap="round"/></svg>"""
 
@@ -87,6 +90,8 @@ def install(app: FastAPI, hub: Hub, *, demo: bool) -> None:
         MePage(hub, visit, demo=demo).build()
         return None
 
+    _add_progress(hub, visit_of, demo=demo)
+
     @ui.page("/rules")
     async def _rules(request: Request) -> Response | None:
         visit = visit_of(request)
@@ -104,3 +109,29 @@ def install(app: FastAPI, hub: Hub, *, demo: bool) -> None:
         return None
 
     ui.run_with(app, title="Experience Hub", favicon=FAVICON, tailwind=False, show_welcome_message=False)
+
+
+def _add_progress(hub: Hub, visit_of: Callable[[Request], Visit | None], *, demo: bool) -> None:
+    from nicegui import ui
+
+    from api.web.asked import PATH, REPORT, Asked
+    from api.web.progress import ProgressPage
+    from api.web.report import ReportPage
+
+    @ui.page(PATH, response_timeout=PATIENCE_S)
+    async def _progress(
+        request: Request, metric: str | None = None, months: str | None = None, by: str | None = None
+    ) -> Response | None:
+        visit = visit_of(request)
+        if visit is None:
+            return RedirectResponse("/", 303)
+        await ProgressPage(hub, visit, Asked.read(metric, months, by), demo=demo).build()
+        return None
+
+    @ui.page(REPORT, response_timeout=PATIENCE_S)
+    async def _report(request: Request, months: str | None = None) -> Response | None:
+        visit = visit_of(request)
+        if visit is None:
+            return RedirectResponse("/", 303)
+        await ReportPage(hub, visit, Asked.read(None, months, None)).build()
+        return None
