@@ -24,6 +24,7 @@ from rules.peer_words import sentence
 from rules.published import Table
 
 RUNGS: tuple[Rung, ...] = ("month", "quarter", "year", "all")
+NEAR_THE_TOP = 25
 ROOM = 1.4
 """The strip goes so many times the distance between the quartiles beyond them."""
 
@@ -61,10 +62,15 @@ class AmongCard:
         ui.button(say("among.join"), on_click=lambda: self._decide(True)).props("no-caps unelevated id=among-join")
 
     async def _decide(self, granted: bool) -> None:
+        await run.io_bound(self._put_on_record, granted)
+        await self._on_changed()
+
+    def _put_on_record(self, granted: bool) -> None:
+        """Count them at once, so that the page need not say that there is nothing of them to compare."""
         caller = self._visit.caller
         assert caller.person is not None
-        await run.io_bound(self._hub.desk.decide, caller.person, PEERS, granted=granted, by=caller.username)
-        await self._on_changed()
+        self._hub.desk.decide(caller.person, PEERS, granted=granted, by=caller.username)
+        self._hub.peers.catch_up()
 
 
 def among_markup(story: Story, among: Among, asked: Asked, say: Catalogue) -> str:
@@ -85,7 +91,7 @@ def _standing(story: Story, among: Among, told: Table, say: Catalogue) -> str:
     said = sentence(story.feature, told, cohort, band=among.band)[say.language]
     big = ""
     if among.band is not None and among.band < 100:
-        big = f'<div class="band" id="band">{escape(say("among.band", band=among.band))}</div>'
+        big = f'<div class="band{" far" if among.band > NEAR_THE_TOP else ""}" id="band">{escape(say("among.band", band=among.band))}</div>'
     when = say("among.month", month=say(f"month.{among.period % 12 + 1}")) if among.period is not None else ""
     return f"""{big}<div class="hub-note">{escape(when)}</div>{_distribution(story, among, told, say)}
       <p id="among-said">{escape(said)}</p>"""

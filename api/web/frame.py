@@ -11,6 +11,7 @@ from api.web.catalogue import Catalogue
 from api.web.visits import Visit
 
 STYLE = Path(__file__).with_name("style.css")
+SCRIPT = Path(__file__).with_name("progress.js")
 PLACES = (("/home", "nav.home"), ("/me", "nav.me"), ("/progress", "nav.progress"), ("/rules", "nav.rules"))
 
 
@@ -19,6 +20,11 @@ def dress(say: Catalogue, title: str) -> None:
     ui.add_css(STYLE)
     ui.page_title(f"{title} · {say('app.name')}")
     ui.query("html").props(f"lang={say.language}")
+
+
+def script() -> None:
+    """Give a page what only a browser can do for charts."""
+    ui.add_head_html(f"<script>{SCRIPT.read_text(encoding='utf-8')}</script>")
 
 
 def markup(html: str, *, classes: str = "") -> ui.html:

@@ -46,7 +46,9 @@ class GoalCard:
             self._field = ui.number(say("goal.target"), value=value, on_change=self._calm).props("outlined dense")
             self._field.props(f'id=goal-target suffix="{unit}" bottom-slots inputmode=decimal')
             per = {"day": say("goal.per.day"), "week": say("goal.per.week")}
-            self._per = ui.toggle(per, value=goal.per if goal else "day").props("no-caps unelevated id=goal-per")
+            self._per = ui.toggle(per, value=goal.per if goal else "day").props(
+                "no-caps unelevated toggle-text-color=dark id=goal-per"
+            )
         with ui.element("div").classes("goal-buttons"):
             ui.button(say("goal.save"), on_click=self._save).props("no-caps unelevated id=goal-save")
             if goal is not None:

@@ -1,4 +1,4 @@
-// The two things of the page Progress that only a browser can do: what is said under the pointer, and the picture to keep.
+// What only a browser can do for charts of progress: say what is under the pointer, make a picture to keep, fit paper.
 
 function hubTip(points, told) {
   const seen = points.filter((point) => ["dots", "line"].includes(point.seriesId) && point.value[1] != null);
@@ -36,7 +36,8 @@ async function hubPicture(id, told) {
   pen.font = said;
   const lines = hubLines(pen, told.sentence, chart.width);
   sheet.width = chart.width + 2 * edge;
-  sheet.height = chart.height + 2 * edge + 76 + lines.length * 42 + 24;
+  const zoom = 84;  // the empty place of the zoom, at the lower end
+  sheet.height = chart.height - zoom + 2 * edge + 76 + lines.length * 42 + 24;
   pen.fillStyle = "#fffdfa";
   pen.fillRect(0, 0, sheet.width, sheet.height);
   pen.fillStyle = "#6b7482";
@@ -51,3 +52,14 @@ async function hubPicture(id, told) {
   link.href = sheet.toDataURL("image/png");
   link.click();
 }
+
+// Paper is as wide on a phone as on a desk.
+function hubFit(size) {
+  for (const drawn of document.querySelectorAll(".report-chart")) {
+    const chart = getElement(drawn.id.slice(1)).chart;
+    chart.resize(size);
+    chart.getZr().flush();
+  }
+}
+addEventListener("beforeprint", () => hubFit({ width: 686 }));
+addEventListener("afterprint", () => hubFit());

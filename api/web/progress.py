@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import json
 from html import escape
-from pathlib import Path
 from typing import NamedTuple
 
 from nicegui import run, ui
 
 from api.web.among_card import AmongCard
 from api.web.asked import REPORT, SPANS, Asked
-from api.web.frame import dress, markup, top
+from api.web.frame import dress, markup, script, top
 from api.web.goal_card import GoalCard
 from api.web.progress_chart import Drawn, options
 from api.web.records_card import records_markup
-from api.web.small_print import missing_markup, small_print
+from api.web.small_print import missing_markup, need_word, small_print
 from api.web.story import Glance, Shelf, Story
 from api.web.streak_card import streaks_markup
 from api.web.strip import strip
 from api.web.visits import Visit
 from hub.runtime import Hub
 
-SCRIPT = Path(__file__).with_name("progress.js")
+SHOW_CHOSEN = "document.querySelector('.glance[aria-current]')?.scrollIntoView({inline: 'center', block: 'nearest'})"
 
 
 class Scene(NamedTuple):
@@ -42,7 +41,7 @@ class ProgressPage:
     async def build(self) -> None:
         """Lay the page out."""
         dress(self._say, self._say("nav.progress"))
-        ui.add_head_html(f"<script>{SCRIPT.read_text(encoding='utf-8')}</script>")
+        script()
         top(self._visit, here=self._asked.path())
         with ui.element("main").classes("hub-page progress"):
             if self._demo:
@@ -73,6 +72,7 @@ class ProgressPage:
             markup(f'<section class="hub-card" id="nothing"><p>{escape(self._say("progress.none"))}</p></section>')
             return
         markup(strip(scene.glances, story.feature.name, self._asked, self._say))
+        ui.run_javascript(SHOW_CHOSEN)
         self._build_story(shelf, story)
         markup(small_print(shelf, self._say), classes="hub-note small-print")
 
@@ -92,7 +92,7 @@ class ProgressPage:
     def _build_story(self, shelf: Shelf, story: Story) -> None:
         with ui.element("div").classes("hub-columns"):
             with ui.element("section").classes("hub-card story").props("id=story"):
-                self._build_chart(story)
+                self._build_main(shelf, story)
             AmongCard(self._hub, self._visit, story, self._asked, joined=shelf.joined).build(self._reload)
         if not story.days:
             return
@@ -105,18 +105,24 @@ class ProgressPage:
         title = escape(self._say(f"{name}.title"))
         markup(f'<section class="hub-card" id="{name}"><h2 class="hub">{title}</h2>{content}</section>')
 
-    def _build_chart(self, story: Story) -> None:
+    def _build_main(self, shelf: Shelf, story: Story) -> None:
         say = self._say
         markup(f'<h2 class="hub">{escape(say.title(story.feature.title))}</h2>')
-        if not Drawn(story, say).over:
-            markup(f'<p id="progress-sentence">{escape(say("progress.no_days"))}</p>')
+        if Drawn(story, say).over:
+            self._build_chart(story)
             return
+        need = need_word(story.feature, shelf, say)
+        said = say("progress.no_days") + (say("progress.it", need=need) if need else "")
+        markup(f'<p id="progress-sentence">{escape(said)}</p>')
+
+    def _build_chart(self, story: Story) -> None:
+        say = self._say
         first, *more = story.statements[say.language]
         markup(
             f"""<div id="progress-sentence"><div class="chart-sentence">{escape(first)}</div>
             <p>{escape(" ".join(more))}</p></div>"""
         )
-        chart = ui.echart(options(Drawn(story, say))).classes("progress-chart").props("id=progress-chart")
+        chart = ui.echart(options(Drawn(story, say))).classes("progress-chart")
         with ui.element("div").classes("chart-tools"):
             self._build_switch(chart, story)
             markup(f'<span class="hub-note">{escape(say("progress.closer"))}</span>')
@@ -132,12 +138,14 @@ class ProgressPage:
             chart.options.update(options(Drawn(story, self._say, switch.value)))
             chart.update()
 
-        switch = ui.toggle(each, value="day", on_change=show).props("no-caps unelevated dense id=progress-every")
+        switch = ui.toggle(each, value="day", on_change=show).props(
+            "no-caps unelevated toggle-text-color=dark id=progress-every"
+        )
 
     def _build_picture(self, chart: ui.echart, story: Story) -> None:
         span, title = story.came.span, self._say.title(story.feature.title)
         told = {
-            "sentence": story.sentence[self._say.language],
+            "sentence": " ".join(story.statements[self._say.language]),
             "head": f"{title} · {span.first} – {span.last}",
             "file": f"{story.feature.name}-{span.last}.png",
         }

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from statistics import median
+from statistics import fmean, median
 from typing import Any
 
 from api.web.catalogue import Catalogue
@@ -15,7 +15,7 @@ from api.web.me import seven_day_mean
 from api.web.shown import Shown, shown
 from api.web.story import Story
 from hub.views import MonthAmong
-from rules.periods import A_DAY, A_WEEK, DayValue, Every, Span, periods
+from rules.periods import A_DAY, A_WEEK, DayValue, Every, members, periods, start_of
 from rules.published import Table
 from rules.trend import MONTH_DAYS, Trend
 
@@ -46,14 +46,13 @@ class Drawn:
 
 def options(drawn: Drawn) -> dict[str, Any]:
     """The whole chart. Days without data are gaps."""
-    span = drawn.story.came.span
     wide = not drawn.printed
     made = {
         "animation": wide,
         "animationDuration": 500,
-        "grid": {"left": 4, "right": 10, "top": 54, "bottom": 56 if wide else 4, "containLabel": True},
+        "grid": {"left": 4, "right": 10, "top": 50 if wide else 44, "bottom": 56 if wide else 4, "containLabel": True},
         "legend": _legend(drawn),
-        "xAxis": _time_axis(span, drawn.say),
+        "xAxis": _time_axis(drawn),
         "yAxis": _value_axis(drawn),
         "series": [*_peers(drawn), _dots(drawn), _line(drawn), _trend(drawn)],
     }
@@ -80,14 +79,16 @@ def _legend(drawn: Drawn) -> dict[str, Any]:
     }
 
 
-def _time_axis(span: Span, say: Catalogue) -> dict[str, Any]:
-    month = say("me.month")
+def _time_axis(drawn: Drawn) -> dict[str, Any]:
+    """From the first month that has data, or at least a week."""
+    span, month = drawn.story.came.span, drawn.say("me.month")
+    begun = max(span.first, start_of(drawn.over[0].day, "month"))
     return {
         "type": "time",
-        "min": f"{span.first}",
-        "max": f"{max(span.last, span.first + A_WEEK)}",
+        "min": f"{begun}",
+        "max": f"{max(span.last, begun + A_WEEK)}",
         "axisLabel": TEXT
-        | {"hideOverlap": True, "formatter": {"year": say("progress.year"), "month": month, "day": "{d}"}},
+        | {"hideOverlap": True, "formatter": {"year": drawn.say("progress.year"), "month": month, "day": "{d}"}},
         "splitLine": {"show": False},
         "axisTick": {"show": False},
         "axisLine": {"lineStyle": {"color": LINE}},
@@ -101,7 +102,7 @@ def _value_axis(drawn: Drawn) -> dict[str, Any]:
         "name": drawn.shown.unit_in(drawn.say.language).strip(),
         "nameTextStyle": TEXT | {"align": "left"},
         "nameGap": 8,
-        "splitNumber": 4,
+        "splitNumber": 3 if drawn.printed else 4,
         "axisLabel": TEXT,
         "splitLine": {"lineStyle": {"color": LINE}},
     }
@@ -194,8 +195,9 @@ def trend_line(days: Sequence[DayValue], moves: Trend) -> list[Point]:
 
     Weeks stand for their days, as they do in trends of long and of coarse series.
     """
-    middle = median(day.toordinal() for day, _ in days)
-    value = median(week.value for week in periods(days, "week"))
+    weeks = members(days, "week").values()
+    middle = median(fmean(day.toordinal() for day, _ in week) for week in weeks)
+    value = median(fmean(value for _, value in week) for week in weeks)
     ends = (days[0].day, days[-1].day)
     return [(day, value + moves.slope / MONTH_DAYS * (day.toordinal() - middle)) for day in ends]
 
@@ -272,6 +274,8 @@ def _zoom() -> list[dict[str, Any]]:
         "type": "slider",
         "height": 12,
         "bottom": 10,
+        "left": 40,
+        "right": 22,
         "borderColor": "transparent",
         "borderRadius": 6,
         "backgroundColor": "#f1ece4",
@@ -304,4 +308,9 @@ def _tooltip(drawn: Drawn) -> dict[str, Any]:
         "color": PEERS_COLOR,
         "peers": peers,
     }
-    return {"trigger": "axis", "confine": True, ":formatter": f"points => hubTip(points, {json.dumps(told)})"}
+    return {
+        "trigger": "axis",
+        "confine": True,
+        "textStyle": {"fontFamily": FONT},
+        ":formatter": f"points => hubTip(points, {json.dumps(told)})",
+    }

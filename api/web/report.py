@@ -8,7 +8,7 @@ from nicegui import run, ui
 
 from api.web.asked import REPORT, SPANS, Asked
 from api.web.catalogue import Catalogue
-from api.web.frame import dress, markup
+from api.web.frame import dress, markup, script
 from api.web.progress_chart import Drawn, options
 from api.web.records_card import day_word, when_word
 from api.web.shown import shown
@@ -28,6 +28,7 @@ class ReportPage:
         """Lay the page out."""
         person = self._visit.caller.person
         dress(self._say, self._say("nav.progress"))
+        script()
         with ui.element("main").classes("report"):
             if person is None:
                 markup(f'<p class="hub-note">{escape(self._say("me.operator"))}</p>')

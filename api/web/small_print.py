@@ -33,11 +33,16 @@ def small_print(shelf: Shelf, say: Catalogue) -> str:
 
 
 def _absent(feature: Feature, shelf: Shelf, say: Catalogue) -> str:
-    title = say.title(feature.title)
+    title, need = say.title(feature.title), need_word(feature, shelf, say)
+    return f"{title} ({need})" if need else title
+
+
+def need_word(feature: Feature, shelf: Shelf, say: Catalogue) -> str:
+    """What it takes for a feature that is not there yet, where that is not plain."""
     need = NEEDS.get(feature.name)
     if feature.name == "vo2max" and shelf.birth_year is None:
         need = "birth_year"
-    return f"{title} ({say('need.' + need)})" if need else title
+    return say(f"need.{need}") if need else ""
 
 
 def missing_markup(story: Story, say: Catalogue) -> str:

@@ -78,5 +78,7 @@ def _rule(story: Story, say: Catalogue) -> str:
     """What counts as going well."""
     streaks, how = story.came.streaks, shown(story.feature)
     limit = "" if streaks.threshold is None else how.amount(streaks.threshold, say.language)
-    key = streaks.of if streaks.of != "median" else f"median.{story.came.better}"
+    key: str = streaks.of
+    if streaks.of == "median":
+        key = "median.zero" if streaks.threshold == 0 else f"median.{story.came.better}"
     return say(f"streak.of.{key}", limit=limit)
