@@ -43,6 +43,12 @@ class Drawn:
         """The days that are over."""
         return self.story.came.span.over(self.story.days)
 
+    @property
+    def trend(self) -> Trend | None:
+        """The trend, where there is a clear one: a line would claim more than is known."""
+        moves = self.story.came.trend
+        return moves if isinstance(moves, Trend) and moves.verdict(None) != "unclear" else None
+
 
 def options(drawn: Drawn) -> dict[str, Any]:
     """The whole chart. Days without data are gaps."""
@@ -65,16 +71,16 @@ def _legend(drawn: Drawn) -> dict[str, Any]:
         {"name": say(f"progress.each.{drawn.every}"), "icon": "circle"},
         {"name": say(f"progress.line.{drawn.every}"), "icon": "path://M0 4h18v3H0z"},
         {"name": say("progress.trend"), "icon": "path://M0 5h4v1.6h-4zM7 5h4v1.6h-4zM14 5h4v1.6h-4z"},
-        {"name": say("progress.band"), "icon": "roundRect"},
+        {"name": say("progress.others"), "icon": "roundRect"},
     ]
-    there = (True, True, isinstance(drawn.story.came.trend, Trend), bool(_bands(drawn)))
+    there = (True, True, drawn.trend is not None, bool(_bands(drawn)))
     return {
         "data": [entry for entry, is_there in zip(entries, there, strict=True) if is_there],
         "left": 0,
         "top": 0,
-        "itemWidth": 14,
+        "itemWidth": 13,
         "itemHeight": 9,
-        "itemGap": 14,
+        "itemGap": 10,
         "textStyle": TEXT | {"fontSize": 12},
     }
 
@@ -176,16 +182,15 @@ def _goal(drawn: Drawn) -> dict[str, Any]:
 
 
 def _trend(drawn: Drawn) -> dict[str, Any]:
-    moves = drawn.story.came.trend
-    sure = isinstance(moves, Trend) and moves.verdict(None) != "unclear"
+    moves = drawn.trend
     return {
         "id": "trend",
         "name": drawn.say("progress.trend"),
         "type": "line",
         "showSymbol": False,
-        "lineStyle": {"width": 2, "type": "dashed", "color": "#1f2630", "opacity": 0.7 if sure else 0.28},
+        "lineStyle": {"width": 2, "type": "dashed", "color": "#1f2630", "opacity": 0.7},
         "itemStyle": {"color": "#1f2630"},
-        "data": _scaled(trend_line(drawn.over, moves), drawn.shown) if isinstance(moves, Trend) else [],
+        "data": _scaled(trend_line(drawn.over, moves), drawn.shown) if moves is not None else [],
         "z": 4,
     }
 
@@ -227,7 +232,7 @@ def _peers(drawn: Drawn) -> list[dict[str, Any]]:
 def _behind(drawn: Drawn, name: str, points: Sequence[Point]) -> dict[str, Any]:
     return {
         "id": name,
-        "name": drawn.say("progress.band"),
+        "name": drawn.say("progress.others"),
         "type": "line",
         "silent": True,
         "showSymbol": False,

@@ -17,7 +17,8 @@ def records_markup(story: Story, say: Catalogue) -> str:
     found = story.came.records
     if not found:
         return f'<p class="hub-note">{escape(say("records.none"))}</p>'
-    return f'<ul class="records">{"".join(_row(record, story, say) for record in found)}</ul>'
+    pairs = " pairs" if story.feature.better is None else ""
+    return f'<ul class="records{pairs}">{"".join(_row(record, story, say) for record in found)}</ul>'
 
 
 def _row(record: Record, story: Story, say: Catalogue) -> str:

@@ -9,7 +9,7 @@ from api.web.story import Shelf, Story
 from rules.derived import VO2MAX_METHOD
 from rules.essential8 import OF
 from rules.features import Feature
-from rules.months import ENOUGH_DAYS
+from rules.months import ENOUGH_DAYS, Change
 from rules.periods import TooFew
 
 NEEDS = {"vo2max": "heart", "heart_rate_recovery": "workout", "workouts": "workout", "weight": "scale"}
@@ -46,9 +46,9 @@ def need_word(feature: Feature, shelf: Shelf, say: Catalogue) -> str:
 
 
 def missing_markup(story: Story, say: Catalogue) -> str:
-    """What would be needed for what cannot be told yet; nothing where all can."""
+    """What would be needed for what cannot be told yet, unless the sentence says so already; nothing where all can."""
     came, lines = story.came, []
-    if isinstance(came.trend, TooFew):
+    if isinstance(came.trend, TooFew) and isinstance(came.change, Change):
         lines.append(say("missing.trend", needed=came.trend.needed, have=came.trend.have))
     if "change" in came.missing:
         lines.append(say("missing.change", days=ENOUGH_DAYS))
