@@ -55,4 +55,7 @@ def _days(hub: Hub, member: BoardMemberRow, metric: str, reader: Reader, span: S
         return None
     yesterday = day_of(now(), zone_of(member.person_id, hub)).date - timedelta(days=1)
     until = min(span.last, yesterday)
-    return known_days(view.features(span.first, until, fresh=False), metric, span.first) if until >= span.first else []
+    if until < span.first:
+        return []
+    column = view.features(span.first, until, fresh=False).get(metric)
+    return [] if column is None else known_days(column, span.first)

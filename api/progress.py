@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 from fastapi import Query
+from numpy.typing import NDArray
 
 from api.instants import Moment, to_rfc3339
 from api.progress_schemas import (
@@ -28,7 +29,6 @@ from devices.errors import Invalid, NotFound
 from hub.store.tables import GoalRow
 from hub.views import View
 from rules import progress
-from rules.daily import Columns
 from rules.features import FEATURES, Better
 from rules.goals import Goal, Per, Standing
 from rules.months import Change
@@ -112,7 +112,7 @@ def goal_from(row: GoalRow | None) -> Goal | None:
 def daily(view: View, name: str, span: Span) -> list[DayValue]:
     """The days of a metric that have data: daily features, and of other metrics what their rollups come to."""
     if name in FEATURES:
-        return known_days(view.features(span.first, span.last), name, span.first)
+        return known_days(view.features(span.first, span.last).get(name, NO_DAYS), span.first)
     return [
         DayValue(day, value)
         for day, rollups in by_day(view.days(name, span.first, span.last)).items()
@@ -120,13 +120,10 @@ def daily(view: View, name: str, span: Span) -> list[DayValue]:
     ]
 
 
-def known_days(columns: Columns, name: str, first: date) -> list[DayValue]:
-    """The days of a feature that have a value, from columns that begin on `first`."""
-    values = columns.get(name, NO_DAYS)
-    return [
-        DayValue(first + timedelta(days=place), float(values[place]))
-        for place in np.flatnonzero(~np.isnan(values)).tolist()
-    ]
+def known_days(values: NDArray[np.float64], first: date) -> list[DayValue]:
+    """The days of a column that has a value for each day from `first` on, without those that are NaN."""
+    known = np.flatnonzero(~np.isnan(values)).tolist()
+    return [DayValue(first + timedelta(days=place), float(values[place])) for place in known]
 
 
 def answer(view: View, metric: Told, asked: Zoned, *, every: Every, goal: Goal | None) -> ProgressOut:

@@ -1,12 +1,13 @@
-"""The inbox: everything that changes what the pipeline knows, in one order.
+"""The inbox: everything that changes what the pipeline knows, in one order: the order in which it is taken.
 
-Messages from the broker come in bursts, wishes of the API between them. It is bounded in bytes: when it is full the bridge
-stops reading, and the broker, which gets no acknowledgements, stops sending.
+Messages from the broker come in bursts, wishes of the API between them, ahead of messages that wait. It is bounded in bytes:
+when it is full the bridge stops reading, and the broker, which gets no acknowledgements, stops sending.
 """
 
 from __future__ import annotations
 
 import queue
+from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -22,24 +23,25 @@ Wish: TypeAlias = Callable[[], None]
 
 
 class Batch:
-    """What one turn of the pipeline takes: messages, and wishes with how many messages came before each."""
+    """What one turn of the pipeline takes: messages, or a wish."""
 
-    def __init__(self) -> None:
+    def __init__(self, wish: Wish | None = None) -> None:
         self.messages: list[Inbound] = []
         self.size = 0
-        self.wish: Wish | None = None
+        self.wish = wish
 
     @property
     def done(self) -> bool:
-        """Whether it is large enough, or a wish comes behind it."""
-        return self.wish is not None or len(self.messages) >= BATCH_MESSAGES or self.size >= BATCH_BYTES
+        """Whether it is large enough."""
+        return len(self.messages) >= BATCH_MESSAGES or self.size >= BATCH_BYTES
 
 
 class Inbox:
-    """Many threads put, one takes."""
+    """Many threads put, one takes. A wish is taken before all messages that wait: somebody waits for it, be it a withdrawal."""
 
     def __init__(self) -> None:
-        self._queue: queue.SimpleQueue[tuple[list[Inbound], int] | Wish] = queue.SimpleQueue()
+        self._bursts: queue.SimpleQueue[tuple[list[Inbound], int] | None] = queue.SimpleQueue()
+        self._wishes: deque[Wish] = deque()
         self._put_bytes = 0
         self._taken_bytes = 0
 
@@ -51,30 +53,31 @@ class Inbox:
     def put_messages(self, messages: list[Inbound], size: int) -> None:
         """Add a burst of `size` bytes. Called by the bridge's thread only."""
         self._put_bytes += size
-        self._queue.put((messages, size))
+        self._bursts.put((messages, size))
 
     def put_wish(self, wish: Wish) -> None:
-        """Add something to be done between messages."""
-        self._queue.put(wish)
+        """Add something to be done between messages; wishes keep their order."""
+        self._wishes.append(wish)
+        self._bursts.put(None)  # wakes who takes
 
     def take(self, *, timeout: float) -> Batch:
-        """Everything that waits, up to a batch; empty after `timeout` seconds.
+        """The next wish, or all messages that wait, up to a batch; empty after `timeout` seconds.
 
         While one batch is being stored the next gathers, so that under load one commit serves many by itself.
         """
+        if self._wishes:
+            return Batch(self._wishes.popleft())
         batch = Batch()
         try:
-            item = self._queue.get(timeout=timeout)
+            burst = self._bursts.get(timeout=timeout)
             while True:
-                if callable(item):
-                    batch.wish = item
-                else:
-                    batch.messages += item[0]
-                    batch.size += item[1]
-                if batch.done:
+                if burst is not None:
+                    batch.messages += burst[0]
+                    batch.size += burst[1]
+                if self._wishes or batch.done:
                     break
-                item = self._queue.get_nowait()
+                burst = self._bursts.get_nowait()
         except queue.Empty:
             pass
         self._taken_bytes += batch.size
-        return batch
+        return batch if batch.messages or not self._wishes else Batch(self._wishes.popleft())

@@ -279,7 +279,7 @@ class Pipeline:
             self._take(messages)
         except Stopped:
             raise
-        except Exception:  # the one broad except: whatever one message does, the others must get through
+        except Exception:  # whatever one message does, the others must get through
             log.exception("turn_failed", messages=len(messages))
             if len(messages) > 1:
                 for message in messages:

@@ -82,10 +82,16 @@ def goal_of(metric: str, target: float, per: Per) -> Goal:
     if feature is None:
         raise NotFound(f"there are no goals for {metric}; there are for {', '.join(FEATURES)}")
     goal = Goal(metric, target, per, feature.better)
-    low, high = _bounds(feature, goal)
+    low, high = bounds(feature, goal)
     if not (low <= target <= high and target != 0):
         raise Invalid(f"a goal for {metric} per {per} is from {low:g} to {high:g} {feature.unit}, and not 0")
     return goal
+
+
+def bounds(feature: Feature, goal: Goal) -> tuple[float, float]:
+    """The least and the most that a goal can be."""
+    times = WEEK if goal.is_summed else 1
+    return feature.low * times, feature.high * times
 
 
 def standing(days: Sequence[DayValue], goal: Goal, span: Span) -> Standing:
@@ -124,8 +130,3 @@ def _met(values: list[float], goal: Goal, *, unfinished: bool) -> bool | None:
 
 def _value(values: list[float], goal: Goal) -> float:
     return sum(values) if goal.is_summed else sum(values) / len(values)
-
-
-def _bounds(feature: Feature, goal: Goal) -> tuple[float, float]:
-    times = WEEK if goal.is_summed else 1
-    return feature.low * times, feature.high * times

@@ -31,11 +31,13 @@ _UNITS = {"{step}": Said(" steps", "걸음"), "min": Said(" min", "분"), "/min"
 
 def sentence(came: Progress, *, titles: Mapping[str, str], unit: str) -> dict[str, str]:
     """Trend, months, the newest turn, a new record, the goal, as far as there is anything to say. `unit` is a UCUM code."""
-    parts = [_trend(came, unit), _months(came, unit), _turn(came, unit), _record(came, unit)]
-    said = [part for part in parts if part is not None] or [_too_little(came)]
-    if came.standing is not None:
-        said.append(_goal(came.standing, unit))
-    return _titled(said, titles)
+    return _titled(_statements(came, unit), titles)
+
+
+def statements(came: Progress, *, unit: str) -> dict[str, list[str]]:
+    """The same one by one, without the title, the most telling first; never none."""
+    said = _statements(came, unit)
+    return {"en": [_capital(each.en) for each in said], "ko": [each.ko for each in said]}
 
 
 def change_sentence(change: Change | TooFewMonths, *, titles: Mapping[str, str], unit: str) -> dict[str, str]:
@@ -48,8 +50,18 @@ def change_sentence(change: Change | TooFewMonths, *, titles: Mapping[str, str],
             return _titled([nothing], titles)
 
 
+def _statements(came: Progress, unit: str) -> list[Said]:
+    parts = [_trend(came, unit), _months(came, unit), _turn(came, unit), _record(came, unit)]
+    said = [part for part in parts if part is not None] or [_too_little(came)]
+    return said if came.standing is None else [*said, _goal(came.standing, unit)]
+
+
+def _capital(said: str) -> str:
+    return said[0].upper() + said[1:]
+
+
 def _titled(said: list[Said], titles: Mapping[str, str]) -> dict[str, str]:
-    en = " ".join([said[0].en, *(f"{each.en[0].upper()}{each.en[1:]}" for each in said[1:])])
+    en = " ".join([said[0].en, *(_capital(each.en) for each in said[1:])])
     return {"en": f"{titles['en']}: {en}", "ko": f"{titles['ko']}: {' '.join(each.ko for each in said)}"}
 
 

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 SOFT, LINE, HEART = "#8a919c", "#ece7df", "#f0503c"
-_TEXT = {"color": SOFT, "fontFamily": "inherit"}
+FONT = '"Pretendard", "Inter", "Noto Sans KR", "Noto Sans CJK KR", "Apple SD Gothic Neo", "Segoe UI", sans-serif'
+"""The fonts of the pages: a canvas inherits none."""
+TEXT = {"color": SOFT, "fontFamily": FONT}
 
 Dots = Sequence[tuple[Any, float | None]]
 
@@ -44,7 +46,7 @@ def live_heart(dots: Dots, *, limit: float | None, name: str) -> dict[str, Any]:
         "grid": {"left": 34, "right": 12, "top": 14, "bottom": 24},
         "xAxis": {
             "type": "time",
-            "axisLabel": _TEXT | {"hideOverlap": True},
+            "axisLabel": TEXT | {"hideOverlap": True},
             "splitLine": {"show": False},
             "axisLine": {"lineStyle": {"color": LINE}},
         },
@@ -52,7 +54,7 @@ def live_heart(dots: Dots, *, limit: float | None, name: str) -> dict[str, Any]:
             "type": "value",
             "min": 40,
             "max": round(top, -1),
-            "axisLabel": _TEXT,
+            "axisLabel": TEXT,
             "splitLine": {"lineStyle": {"color": LINE}},
         },
         "tooltip": {"trigger": "axis"},
@@ -85,15 +87,14 @@ def months(dots: Dots, *, smooth: Dots, bars: bool, color: str, names: tuple[str
         "grid": {"left": 48, "right": 12, "top": 12, "bottom": 26},
         "xAxis": {
             "type": "time",
-            "axisLabel": _TEXT
-            | {"hideOverlap": True, "formatter": {"year": names[2], "month": names[2], "day": "{d}"}},
+            "axisLabel": TEXT | {"hideOverlap": True, "formatter": {"year": names[2], "month": names[2], "day": "{d}"}},
             "splitLine": {"show": False},
             "axisLine": {"lineStyle": {"color": LINE}},
         },
         "yAxis": {
             "type": "value",
             "scale": not bars,
-            "axisLabel": _TEXT,
+            "axisLabel": TEXT,
             "splitLine": {"lineStyle": {"color": LINE}},
         },
         "tooltip": {"trigger": "axis"},
@@ -106,7 +107,7 @@ def firings(dots: Dots, rows: Sequence[Marks], *, name: str, since: int, until: 
     strip, line = 30 * max(1, len(rows)), 150 if dots else 0
     span = {"type": "time", "min": since, "max": until, "axisLine": {"lineStyle": {"color": LINE}}}
     hidden = {"axisLabel": {"show": False}, "axisTick": {"show": False}, "splitLine": {"show": False}}
-    shown = {"axisLabel": _TEXT | {"hideOverlap": True}, "splitLine": {"show": False}}
+    shown = {"axisLabel": TEXT | {"hideOverlap": True}, "splitLine": {"show": False}}
     marks = [
         {
             "name": row.name,
@@ -140,14 +141,14 @@ def firings(dots: Dots, rows: Sequence[Marks], *, name: str, since: int, until: 
                 "type": "value",
                 "scale": True,
                 "gridIndex": 0,
-                "axisLabel": _TEXT | {"show": bool(dots)},
+                "axisLabel": TEXT | {"show": bool(dots)},
                 "splitLine": {"lineStyle": {"color": LINE}, "show": bool(dots)},
             },
             {
                 "type": "category",
                 "gridIndex": 1,
                 "data": [row.name for row in rows],
-                "axisLabel": _TEXT | {"width": 66, "overflow": "break"},
+                "axisLabel": TEXT | {"width": 66, "overflow": "break"},
                 "axisTick": {"show": False},
                 "splitLine": {"show": True, "lineStyle": {"color": LINE}},
             },

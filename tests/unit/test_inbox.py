@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from hub import inbox
@@ -38,14 +40,22 @@ def test_bursts_are_taken_together_in_their_order():
     assert (_topics(batch), batch.size) == (["a", "b", "c"], 15)
 
 
-def test_a_wish_comes_after_what_was_before_it_and_before_what_was_after():
+def test_a_wish_is_taken_before_all_messages_that_wait():
     box, wish = Inbox(), _nothing
     box.put_messages(_messages("before"), 1)
     box.put_wish(wish)
     box.put_messages(_messages("after"), 1)
     first, second = _take(box), _take(box)
-    assert (_topics(first), first.wish) == (["before"], wish)
-    assert (_topics(second), second.wish) == (["after"], None)
+    assert (_topics(first), first.wish) == ([], wish)
+    assert (_topics(second), second.size, second.wish) == (["before", "after"], 2, None)
+    assert not _topics(_take(box))
+
+
+def test_a_wish_wakes_who_waits_for_messages():
+    box, wish = Inbox(), _nothing
+    later = threading.Timer(0.1, box.put_wish, [wish])
+    later.start()
+    assert box.take(timeout=30).wish is wish
 
 
 def test_wishes_are_taken_one_by_one_in_their_order():
@@ -80,5 +90,5 @@ def test_wishes_get_in_even_when_it_is_full():
     box = Inbox()
     box.put_messages(_messages("a"), inbox.BYTES_LIMIT)
     box.put_wish(_nothing)
-    assert _take(box).wish is None
+    assert box.full
     assert _take(box).wish is _nothing
