@@ -121,9 +121,9 @@ class Keeper:
             return told
 
     def _body(self, people: Sequence[str]) -> Body:
-        known = [self._accounts.person(person) for person in people]
-        years = np.array([[each.birth_year or np.nan] for each in known])
-        return Body(years, np.array([[each.height_cm or np.nan] for each in known]) / 100)
+        known = self._accounts.people_of(people)
+        years = np.array([[known[person].birth_year or np.nan] for person in people])
+        return Body(years, np.array([[known[person].height_cm or np.nan] for person in people]) / 100)
 
     def _by_owner(self, stale: Sequence[Stale]) -> dict[str | None, list[Stale]]:
         """Stale days by the person whose device it is, those of nobody among them."""

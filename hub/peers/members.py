@@ -8,7 +8,7 @@ from datetime import date
 from hub.registry import Registry
 from hub.store.accounts import Accounts
 from hub.store.fleet import Fleet
-from hub.store.tables import Person
+from hub.store.tables import Device, Person
 from rules.cohorts import Member, age_band
 from rules.consent import PEERS
 
@@ -32,22 +32,17 @@ class Members:
         """Everybody who is counted among peers."""
         return [person for person, purposes in list(self._registry.granted.items()) if PEERS in purposes]
 
-    def member(self, person: str, period: int) -> Member:
-        """What somebody is compared by in a calendar month. Raises `NotFound`."""
-        return _member(self._accounts.person(person), period, self._device(person))
-
-    def in_months(self, person: str, periods: Sequence[int]) -> list[Member | None]:
-        """The same for several months; none for children, and before they had their device."""
-        known, device = self._accounts.person(person), self._device(person)
-        found = (_member(known, period, device) for period in periods)
+    def in_months(self, people: Sequence[str], periods: Sequence[int]) -> list[list[Member | None]]:
+        """What some hundreds of people are compared by in calendar months; none for children, and before they had their device."""
+        known, devices = self._accounts.people_of(people), self._fleet.trusted_devices(people)
         return [
-            member if member.compared and (member.acquired is None or period >= member.acquired) else None
-            for member, period in zip(found, periods, strict=True)
+            [_if_counted(_member(known[person], period, self._device(devices[person])), period) for period in periods]
+            for person in people
         ]
 
-    def _device(self, person: str) -> tuple[str | None, int | None]:
+    def _device(self, devices: Sequence[Device]) -> tuple[str | None, int | None]:
         """The model, and the month in which it was acquired, of the device that a person's features come from."""
-        for device in self._fleet.trusted_devices(person):
+        for device in devices:
             model = self._registry.models.get(device.model)
             if model is not None and model.belongs_to == "person" and "heart_rate" in model.metrics:
                 acquired = month_of(date.fromisoformat(device.acquired_on)) if device.acquired_on else None
@@ -59,3 +54,7 @@ def _member(known: Person, period: int, device: tuple[str | None, int | None]) -
     model, acquired = device
     band = age_band(period // 12 - known.birth_year) if known.birth_year is not None else None
     return Member(model=model, acquired=acquired, age_band=band, sex=known.sex, region=known.region)
+
+
+def _if_counted(member: Member, period: int) -> Member | None:
+    return member if member.compared and (member.acquired is None or period >= member.acquired) else None

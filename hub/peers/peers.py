@@ -228,7 +228,7 @@ class Peers:
 
     def _atoms(self, people: Sequence[str], periods: Sequence[int]) -> NDArray[np.int32]:
         """The atoms of people in months; -1 where they are not counted: children, and before they had their device."""
-        found = (self._members.in_months(person, periods) for person in people)
+        found = self._members.in_months(people, periods)
         return np.array([[-1 if m is None else self.ledger.atom(m) for m in months] for months in found], np.int32)
 
 
