@@ -86,7 +86,11 @@ def _long_length(stream: bytes, position: int) -> tuple[int, int] | None:
 
 
 class BufferedSocket:
-    """Wraps a connected, non-blocking socket. `flush` sends what was written; `take` gives the messages read."""
+    """Wraps a connected, non-blocking socket. `flush` sends what was written; `take` gives the messages read.
+
+    A broker that gets no acknowledgement for a while sends a message again; while the first one waits to be kept, the second
+    says nothing new.
+    """
 
     def __init__(self, inner: Any) -> None:
         self.session = 0
@@ -94,6 +98,7 @@ class BufferedSocket:
         self._rest = b""
         self._packets = b""
         self._messages: list[Inbound] = []
+        self._unacknowledged: set[int] = set()
         self._written = bytearray()
 
     def recv(self, size: int) -> bytes:
@@ -109,14 +114,25 @@ class BufferedSocket:
         return len(self._packets) + beneath
 
     def take(self) -> list[Inbound]:
-        """The messages read since the last time."""
+        """The messages read since the last time, without those sent again before the first was acknowledged."""
         messages, self._messages = self._messages, []
+        if any(message.duplicate for message in messages):
+            messages = [message for message in messages if self._is_new(message)]
+        else:
+            self._unacknowledged.update([message.mid for message in messages if message.qos])
         return messages
+
+    def _is_new(self, message: Inbound) -> bool:
+        again = message.duplicate and message.mid in self._unacknowledged
+        if message.qos:
+            self._unacknowledged.add(message.mid)
+        return not again
 
     def acknowledge(self, messages: Iterable[Inbound]) -> None:
         """Write a PUBACK for each message of this session."""
-        session = self.session
-        self._written += b"".join([_PUBACK + m.mid.to_bytes(2, "big") for m in messages if m.session == session])
+        mids = [message.mid for message in messages if message.session == self.session]
+        self._unacknowledged.difference_update(mids)
+        self._written += b"".join([_PUBACK + mid.to_bytes(2, "big") for mid in mids])
 
     def send(self, packet: bytes) -> int:
         """Take all of `packet`; it goes out with the next `flush`."""
