@@ -86,6 +86,7 @@ class Cells:
         self.all: list[Cell] = []
         self._numbers: dict[Cell, int] = {}
         self._met: dict[Member, tuple[int, ...]] = {}
+        self._within: dict[Cohort, list[int]] = {}
         for cell in known:
             self.number(cell)
 
@@ -94,6 +95,7 @@ class Cells:
         if cell not in self._numbers:
             self._numbers[cell] = len(self.all)
             self.all.append(cell)
+            self._within.clear()
         return self._numbers[cell]
 
     def of(self, member: Member) -> tuple[int, ...]:
@@ -109,6 +111,11 @@ class Cells:
 
     def within(self, cohort: Cohort) -> list[int]:
         """The cells that add up to a cohort; raises `Invalid` where no family has them."""
+        if cohort not in self._within:
+            self._within[cohort] = self._adding_up(cohort)
+        return self._within[cohort]
+
+    def _adding_up(self, cohort: Cohort) -> list[int]:
         family = family_for(cohort.by, self.families)
         return [
             number

@@ -5,7 +5,7 @@ DuckDB, a file of its own. Any thread.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -76,16 +76,17 @@ class PeerLedger:
         """Some of those whose months are to be found anew."""
         return [Due(*row) for row in self._file.rows(sql.PENDING, [limit])]
 
-    def atom(self, member: Member) -> int:
-        """The number of an atom, given now if it has none. Called by one thread only."""
-        if member not in self._atoms:
-            number = len(self.members)
+    def atoms(self, members: Iterable[Member]) -> list[int]:
+        """The numbers of atoms, given now to those that have none. Called by one thread only."""
+        members = list(members)
+        if new := [member for member in dict.fromkeys(members) if member not in self._atoms]:
+            first = len(self.members)
+            facts = [[m.model, m.acquired, m.age_band, m.sex, m.region] for m in new]
             with self._file.writing() as cursor:
-                facts = [member.model, member.acquired, member.age_band, member.sex, member.region]
-                cursor.execute(sql.ADD_ATOM, [number, *facts])
-            self.members.append(member)
-            self._atoms[member] = number
-        return self._atoms[member]
+                cursor.executemany(sql.ADD_ATOM, [[first + place, *each] for place, each in enumerate(facts)])
+            self.members += new
+            self._atoms |= {member: first + place for place, member in enumerate(new)}
+        return [self._atoms[member] for member in members]
 
     def enter(self, rows: Rows, settled: Sequence[Due]) -> None:
         """Count people in their months as these rows say, instead of as before, and settle those who were due.
@@ -126,6 +127,13 @@ class PeerLedger:
         """Everybody with a value of a feature in a month."""
         found = self._file.columns(sql.COLUMN.format(feature=feature), [period])
         return Column(np.ma.filled(found["atom"], 0), np.ma.filled(found["bin"], 0))
+
+    def tidy(self) -> None:
+        """Lay each person's months side by side, so that they are found without looking at everybody's."""
+        with self._file.writing() as cursor:
+            cursor.execute(sql.SORTED)
+            cursor.execute("drop table entries")
+            cursor.execute("alter table sorted rename to entries")
 
     def close(self) -> None:
         """Let go of the file."""

@@ -19,7 +19,7 @@ from hub.peers.ledger import Due, Entry, PeerLedger, Rows
 from hub.peers.members import Members, month_of
 from hub.peers.snapshot import Snapshot
 from hub.store.consents import Consent
-from rules.bins import NO_BIN, bins_of
+from rules.bins import NO_BIN, bins_of, middle
 from rules.cohorts import Dimension, Member
 from rules.consent import PEERS
 from rules.derived import LOOK_BACK_DAYS
@@ -32,7 +32,7 @@ from rules.publication import Publication
 from rules.published import Table, band_of
 from rules.stretches import Numbers
 
-AT_ONCE = 500
+AT_ONCE = 1_000
 """People whose months are found at a time."""
 MONTHS_TOLD = 24
 """So many calendar months are published, the one that runs among them."""
@@ -131,6 +131,7 @@ class Peers:
         """Freeze what is told from now on."""
         self._reconcile()
         with self._working:
+            self.ledger.tidy()
             now = self._now()
             since = month_of(_day(now)) - MONTHS_TOLD + 1
             told = dict(snapshot.take(self.ledger, self._snapshot, since=since, floors=self._floors))
@@ -160,7 +161,7 @@ class Peers:
         comparison = settle(by, entry.member, held=told.held, told=told.tables)
         key = comparison.cohort.key if comparison.cohort else None
         table = told.tables.get(key or "")
-        mine = self._means(person, feature)
+        mine = {period: middle(feature, entry.bins[feature.name]) for period, entry in entries.items()}
         return Among(
             taken.taken_at,
             at,
@@ -188,17 +189,6 @@ class Peers:
             if begun is None or period >= begun
         ]
 
-    def _means(self, person: str, feature: Feature) -> dict[int, float]:
-        """A person's months, from their own days."""
-        bounds = self._keeper.store.bounds(person)
-        if bounds is None:
-            return {}
-        first, last = bounds
-        found = self._keeper.kept([person], first - timedelta(days=LOOK_BACK_DAYS), last)
-        days = found[feature.name][0][LOOK_BACK_DAYS:]
-        periods, means = monthly(days, months_of(first, len(days)))
-        return {int(period): float(mean) for period, mean in zip(periods, means, strict=True) if not np.isnan(mean)}
-
     def _headline(self, entries: dict[int, Entry]) -> int | None:
         """The newest month that is over, or else the one that runs."""
         running = month_of(_day(self._now()))
@@ -217,7 +207,7 @@ class Peers:
         months = months_of(first, last.toordinal() - first.toordinal() + 1)
         periods, _ = monthly(np.zeros((1, len(months))), months)
         bins = np.stack([_binned(found[each.name][:, LOOK_BACK_DAYS:], months, each) for each in COMPARED], axis=-1)
-        atoms = self._atoms(people, periods.tolist())
+        atoms = self._atoms(people, periods.tolist(), (bins != NO_BIN).any(axis=-1))
         bins[atoms < 0] = NO_BIN
         return Rows(
             [person for person in people for _ in periods],
@@ -226,10 +216,15 @@ class Peers:
             bins.reshape(-1, len(COMPARED)),
         )
 
-    def _atoms(self, people: Sequence[str], periods: Sequence[int]) -> NDArray[np.int32]:
-        """The atoms of people in months; -1 where they are not counted: children, and before they had their device."""
+    def _atoms(self, people: Sequence[str], periods: Sequence[int], known: NDArray[np.bool_]) -> NDArray[np.int32]:
+        """The atoms of people in months [people, months] of which something is known; -1 where they are not counted."""
         found = self._members.in_months(people, periods)
-        return np.array([[-1 if m is None else self.ledger.atom(m) for m in months] for months in found], np.int32)
+        places = [(row, column) for row, column in np.argwhere(known).tolist() if found[row][column] is not None]
+        atoms = np.full(known.shape, -1, np.int32)
+        members = (member for row, column in places if (member := found[row][column]) is not None)
+        for place, atom in zip(places, self.ledger.atoms(members), strict=True):
+            atoms[place] = atom
+        return atoms
 
 
 def _binned(days: Numbers, months: NDArray[np.int64], feature: Feature) -> NDArray[np.uint16]:

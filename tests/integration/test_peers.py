@@ -137,7 +137,8 @@ def test_everybody_is_told_the_band_that_counting_by_hand_comes_to(crowd):
     values = [value // 5 for value in steps.values()]
     assert crowd.bands(names[::6]) == {name: _exact_band(steps[name] // 5, values) for name in names[::6]}
     among = crowd.peers.among(names[0], STEPS, BY)
-    assert (among.period, among.mine, among.comparison.rung) == (OCTOBER, steps[names[0]], "month")
+    assert (among.period, among.comparison.rung) == (OCTOBER, "month")
+    assert abs(among.mine - steps[names[0]]) <= STEPS.step
     assert abs(among.table.median - np.median(list(steps.values()))) <= STEPS.shown
     assert among.table.size == 1_500
     assert [(month.period, month.since) for month in among.months] == [(OCTOBER, 5)]
