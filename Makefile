@@ -10,7 +10,7 @@ run: $(VENV)/.installed
 	@$(BIN)/python -m hub serve --demo
 
 test: $(VENV)/.installed-dev
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n auto --dist loadfile
 
 check: $(VENV)/.installed-dev
 	@$(BIN)/ruff format --check .
