@@ -22,7 +22,7 @@ from hub.store.engine import open_engine
 from hub.store.fleet import Fleet
 from hub.telemetry.duck import DuckStore
 from simulators.load import Pace
-from tests.bench import rules
+from tests.bench import features, peers, rules
 from tests.bench.alarm import latencies
 from tests.bench.bare import answered, drained
 from tests.bench.fleet import register, store
@@ -78,6 +78,11 @@ def main() -> int:
             rows += engine()
         with console.status("memory over a longer run"):
             rows += memory(directory, messages=int(2_400_000 * scale))
+        with console.status("daily features and progress"):
+            rows += daily_features(directory, wearers=int(1_000 * scale))
+        for people in (1_000_000, 10_000_000):
+            with console.status(f"peers: {people:,} people"):
+                rows += among_peers(directory, people=int(people * scale))
     _print(console, rows)
     return 0
 
@@ -239,6 +244,46 @@ def memory(scratch: Path, *, messages: int) -> list[Row]:
     return [
         Row("memory, 2nd quarter of the run → last", f"{early:.0f} → {late:.0f} MiB", "flat", growth < 0.1),
         Row("… its peak", f"{max(seen):.0f} MiB"),
+    ]
+
+
+def daily_features(scratch: Path, *, wearers: int) -> list[Row]:
+    """What it costs to keep track of days, to find all features anew, and to tell progress."""
+    tracked = features.tracking(_fresh(scratch, "tracking")) * 1e6
+    _, one = features.rebuild(_fresh(scratch, "rebuild") / "one", wearers=1, days=150, cores=1)
+    samples, many = features.rebuild(scratch / "rebuild" / "many", wearers=wearers, days=150, cores=None)
+    p50, p99 = peers.p50_p99(features.progress_latencies(_fresh(scratch, "progress") / "hub"))
+    whole = 1e6 / 90_000  # what a sample costs at the rate that messages of 3 values are to be stored at least
+    return [
+        Row(
+            "keeping track of stale days, µs a sample",
+            f"{tracked:.2f}",
+            "≤ 10 % of the pipeline's",
+            tracked < 0.1 * whole,
+        ),
+        Row("features of a wearer found anew, 150 days, a sample a minute", f"{one:.2f} s", "≤ 1 s", one <= 1),
+        Row(
+            f"… of {wearers:,} wearers, {samples:,} samples, on all cores",
+            f"{many:.0f} s, {samples / many:,.0f} samples/s",
+        ),
+        Row("progress of five months over HTTP, p50 and p99", f"{p50:.1f}, {p99:.1f} ms", "p99 ≤ 50 ms", p99 <= 50),
+    ]
+
+
+def among_peers(scratch: Path, *, people: int) -> list[Row]:
+    """Counting, freezing and answering among so many people, 12 features, 4 families, in one month."""
+    name = f"{people:,} people"
+    found = peers.measure(_fresh(scratch, f"peers-{people}") / "ledger", people)
+    p50, p99 = peers.p50_p99(peers.answers(scratch / f"peers-{people}" / "hub", people))
+    memory = found.counts_bytes / 1024**2
+    said = f"{found.error_mean:.3f}, {found.error_max:.3f} %"
+    return [
+        Row(f"peers, {name}: snapshot of 12 features", f"{found.snapshot:.1f} s", "≤ 60 s", found.snapshot <= 60),
+        Row("… exact ranks of one feature by percent_rank()", f"{found.exact:.1f} s"),
+        Row("… rank error by bins, mean and most, of the cohort", said, "≤ 0.1 %", found.error_max <= 0.1),
+        Row("… one update, one withdrawal", f"{found.update * 1000:.0f}, {found.withdrawal * 1000:.0f} ms"),
+        Row("… memory of counts, one feature at a time", f"{memory:.0f} MiB", "≤ 100 MB", memory * 1.05 <= 100),
+        Row("… answers over HTTP at 200/s, p50 and p99", f"{p50:.1f}, {p99:.1f} ms", "p99 ≤ 10 ms", p99 <= 10),
     ]
 
 

@@ -83,14 +83,13 @@ def live(stores: Stores, days: int = DAYS) -> int:
     return days * 1440 * len(stores.people)
 
 
-def features(stores: Stores, days: int = DAYS) -> None:
-    """Give everybody daily features, as an import does."""
-    chance, count = np.random.default_rng(1), len(stores.people)
-    ordinals = np.tile(np.arange(FIRST.toordinal(), FIRST.toordinal() + days, dtype=np.int32), count)
-    names = [each for each in stores.people for _ in range(days)]
+def tell(store: FeatureStore, people: list[str], *, first: date, days: int = DAYS) -> None:
+    """Give people daily features, as an import does."""
+    chance, count = np.random.default_rng(1), len(people)
+    ordinals = np.tile(np.arange(first.toordinal(), first.toordinal() + days, dtype=np.int32), count)
+    names = [each for each in people for _ in range(days)]
     typical = {
         "steps": 8_000, "distance": 6_000, "energy": 350, "active_minutes": 40, "vigorous_minutes": 12, "workouts": 0.4,
         "resting_heart_rate": 62, "heart_rate_recovery": 30, "sleep_minutes": 420, "sleep_regularity": 80, "weight": 70,
     }  # fmt: skip
-    columns = {name: value * chance.normal(1, 0.2, len(names)) for name, value in typical.items()}
-    stores.keeper.store.tell(names, ordinals, columns)
+    store.tell(names, ordinals, {name: value * chance.normal(1, 0.2, len(names)) for name, value in typical.items()})
