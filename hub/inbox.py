@@ -23,7 +23,7 @@ Wish: TypeAlias = Callable[[], None]
 
 
 class Batch:
-    """What one turn of the pipeline takes: messages, or a wish."""
+    """What one turn of the pipeline takes: messages, and a wish to be fulfilled behind them."""
 
     def __init__(self, wish: Wish | None = None) -> None:
         self.messages: list[Inbound] = []
@@ -32,15 +32,17 @@ class Batch:
 
     @property
     def done(self) -> bool:
-        """Whether it is large enough."""
-        return len(self.messages) >= BATCH_MESSAGES or self.size >= BATCH_BYTES
+        """Whether it is large enough, or a wish comes behind it."""
+        return self.wish is not None or len(self.messages) >= BATCH_MESSAGES or self.size >= BATCH_BYTES
 
 
 class Inbox:
-    """Many threads put, one takes. A wish is taken before all messages that wait: somebody waits for it, be it a withdrawal."""
+    """Many threads put, one takes. A wish is taken before all messages that wait, since somebody waits for it, be it a
+    withdrawal; what must come behind them, as the passing of time, says so.
+    """
 
     def __init__(self) -> None:
-        self._bursts: queue.SimpleQueue[tuple[list[Inbound], int] | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[tuple[list[Inbound], int] | Wish | None] = queue.SimpleQueue()
         self._wishes: deque[Wish] = deque()
         self._put_bytes = 0
         self._taken_bytes = 0
@@ -53,15 +55,18 @@ class Inbox:
     def put_messages(self, messages: list[Inbound], size: int) -> None:
         """Add a burst of `size` bytes. Called by the bridge's thread only."""
         self._put_bytes += size
-        self._bursts.put((messages, size))
+        self._queue.put((messages, size))
 
-    def put_wish(self, wish: Wish) -> None:
-        """Add something to be done between messages; wishes keep their order."""
-        self._wishes.append(wish)
-        self._bursts.put(None)  # wakes who takes
+    def put_wish(self, wish: Wish, *, behind: bool = False) -> None:
+        """Add something to be done between messages, ahead of those that wait or behind them; wishes of a kind keep their order."""
+        if behind:
+            self._queue.put(wish)
+        else:
+            self._wishes.append(wish)
+            self._queue.put(None)  # wakes who takes
 
     def take(self, *, timeout: float) -> Batch:
-        """The next wish, or all messages that wait, up to a batch; empty after `timeout` seconds.
+        """The next wish, or what waits, up to a batch; empty after `timeout` seconds.
 
         While one batch is being stored the next gathers, so that under load one commit serves many by itself.
         """
@@ -69,15 +74,19 @@ class Inbox:
             return Batch(self._wishes.popleft())
         batch = Batch()
         try:
-            burst = self._bursts.get(timeout=timeout)
-            while True:
-                if burst is not None:
-                    batch.messages += burst[0]
-                    batch.size += burst[1]
-                if self._wishes or batch.done:
-                    break
-                burst = self._bursts.get_nowait()
+            self._gather(batch, self._queue.get(timeout=timeout))
+            while not (self._wishes or batch.done):
+                self._gather(batch, self._queue.get_nowait())
         except queue.Empty:
             pass
         self._taken_bytes += batch.size
-        return batch if batch.messages or not self._wishes else Batch(self._wishes.popleft())
+        if self._wishes and not batch.messages and batch.wish is None:
+            return Batch(self._wishes.popleft())
+        return batch
+
+    def _gather(self, batch: Batch, item: tuple[list[Inbound], int] | Wish | None) -> None:
+        if callable(item):
+            batch.wish = item
+        elif item is not None:
+            batch.messages += item[0]
+            batch.size += item[1]

@@ -121,9 +121,9 @@ class Pipeline:
         if self._thread.is_alive():
             self._thread.join(10)
 
-    def wish(self, wish: Wish) -> None:
-        """Have something done in the pipeline's thread, in its turn, e.g. because the API changed what it must know."""
-        self._inbox.put_wish(wish)
+    def wish(self, wish: Wish, *, behind: bool = False) -> None:
+        """Have something done in the pipeline's thread, before the messages that wait or `behind` them."""
+        self._inbox.put_wish(wish, behind=behind)
 
     def ask(self, do: Callable[[], Outcome]) -> Outcome:
         """Have something done in the pipeline's thread, in its turn, and wait for what comes of it."""
@@ -171,7 +171,7 @@ class Pipeline:
 
     def let_time_pass(self) -> None:
         """Decide what is due though nothing happened. What that moved is on record, to be done again after a crash."""
-        self.wish(self._let_time_pass)
+        self.wish(self._let_time_pass, behind=True)
 
     def _let_time_pass(self) -> None:
         tick = Tick(self._telemetry.last_seq(), _now() - GRACE)

@@ -60,7 +60,7 @@ class View:
     """What may be seen of some sources."""
 
     def __init__(
-        self, telemetry: TelemetryStore, spans: Sequence[Span], metrics: dict[str, Metric], kept: Kept | None
+        self, telemetry: TelemetryStore, spans: Sequence[Span], metrics: dict[str, Metric], kept: Kept | None = None
     ) -> None:
         self._telemetry, self._spans, self.metrics, self._kept = telemetry, spans, metrics, kept
 

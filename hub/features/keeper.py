@@ -33,6 +33,7 @@ KEPT_RAW_DAYS = 390
 """Of days longer ago the raw data may be gone; what was found of them stays as it is."""
 AT_ONCE_DAYS = 200
 """So many days are found at a time, with their samples in memory."""
+EARLIEST = date(2000, 1, 1)
 EPOCH = date(1970, 1, 1).toordinal()
 
 
@@ -96,7 +97,7 @@ class Keeper:
             pass
 
     def rebuild(self, people: Sequence[str], *, cores: int | None = 1) -> Iterator[tuple[str, int]]:
-        """Find everything anew of which there still is raw data, on so many cores, `None` for all.
+        """Find everything anew, on so many cores, `None` for all.
 
         Answers person by person, for as many days as are found at a time, with how many samples that took.
         """
@@ -147,18 +148,27 @@ class Keeper:
         today = self._today().toordinal()
         low, high = BEARS_ON
         wanted = {each.day + EPOCH + near for each in days for near in range(low, high + 1)}
-        return _runs(sorted(day for day in wanted if today - KEPT_RAW_DAYS <= day <= today + 1))
+        return _runs(sorted(day for day in wanted if day <= today + 1))
 
     def _keep(self, person: str, first: date, columns: Columns) -> None:
+        last = first + timedelta(days=len(columns[KEPT[0]]) - 1)
+        if first < (oldest := self._today() - timedelta(days=KEPT_RAW_DAYS)):
+            columns = self._beside_old(person, first, columns, days=(oldest - first).days)
         self.store.keep(person, first, columns)
-        self.on_kept([person], first, first + timedelta(days=len(columns[KEPT[0]]) - 1))
+        self.on_kept([person], first, last)
+
+    def _beside_old(self, person: str, first: date, columns: Columns, *, days: int) -> Columns:
+        """Of the first `days`, what was found before stays."""
+        last = first + timedelta(days=len(columns[KEPT[0]]) - 1)
+        before = self.store.observed(person, first, last)
+        old = np.arange(len(columns[KEPT[0]])) < days
+        return {name: np.where(old & ~np.isnan(before[name]), before[name], columns[name]) for name in KEPT}
 
     def _parts(self, people: Sequence[str]) -> Iterator[Part]:
         today = self._today()
-        oldest = today - timedelta(days=KEPT_RAW_DAYS)
         for start in range(0, len(people), AT_ONCE_PEOPLE):
             group = people[start : start + AT_ONCE_PEOPLE]
-            if (known := self._observations.known(group, oldest, today)) is not None:
+            if (known := self._observations.known(group, EARLIEST, today)) is not None:
                 for first, last in _runs(range(known[0].toordinal() - 1, known[1].toordinal() + 2)):
                     yield from self._observations.of(group, first, last)
 

@@ -59,9 +59,16 @@ class FeatureStore:
 
     def days(self, person: str, first: date, last: date) -> Columns:
         """A column for each kept feature, a value for each day from `first` to `last`, NaN where there is none."""
+        return self._read(sql.TABLES, person, first, last)
+
+    def observed(self, person: str, first: date, last: date) -> Columns:
+        """The same, without what was told by others."""
+        return self._read(("observed",), person, first, last)
+
+    def _read(self, tables: Sequence[str], person: str, first: date, last: date) -> Columns:
         columns = {name: np.full(last.toordinal() - first.toordinal() + 1, np.nan) for name in KEPT}
         asked = [self._file.number(person), first.toordinal(), last.toordinal()]
-        for table in sql.TABLES:
+        for table in tables:
             found = self._file.columns(sql.READ.format(table=table), asked)
             _fill(columns, found, (np.asarray(found["day"]) - first.toordinal(),))
         return columns

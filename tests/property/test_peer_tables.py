@@ -111,9 +111,10 @@ def test_few_at_the_bottom_are_told_with_those_above_them():
 
 
 def test_all_equal_share_the_best_rank():
-    told = table(RATE, counted(RATE, [600] * 100))
-    assert band_of(told, 600) == 1
-    assert band_of(told, 601) == 100
+    at = bin_of(RATE, 60)
+    told = table(RATE, counted(RATE, [at] * 100))
+    assert band_of(told, at) == 1
+    assert band_of(told, at + 1) == 100
     assert (told.low, told.median, told.high) == (60, 60, 60)
 
 

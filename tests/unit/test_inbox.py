@@ -51,6 +51,16 @@ def test_a_wish_is_taken_before_all_messages_that_wait():
     assert not _topics(_take(box))
 
 
+def test_what_must_come_behind_the_messages_that_wait_does():
+    box, wish = Inbox(), _nothing
+    box.put_messages(_messages("before"), 1)
+    box.put_wish(wish, behind=True)
+    box.put_messages(_messages("after"), 1)
+    first, second = _take(box), _take(box)
+    assert (_topics(first), first.wish) == (["before"], wish)
+    assert (_topics(second), second.wish) == (["after"], None)
+
+
 def test_a_wish_wakes_who_waits_for_messages():
     box, wish = Inbox(), _nothing
     later = threading.Timer(0.1, box.put_wish, [wish])

@@ -9,6 +9,7 @@ import pytest
 
 from hub.features.keeper import Keeper
 from hub.features.store import FeatureStore, Told
+from hub.registry import Registry
 from rules.daily import KEPT
 
 DAY = date(2026, 5, 1)
@@ -59,9 +60,9 @@ def test_what_was_observed_counts_before_what_was_told(store):
 
 def test_everybody_of_whom_there_is_news_is_heard_of_once(store):
     heard = []
-    keeper = Keeper(None, None, None, None, store)
+    keeper = Keeper(Registry({}), None, None, None, store)
     keeper.on_kept = lambda *kept: heard.append(kept)
     keeper.take_in(*_rows(("b", 2, 7.0), ("a", 0, 1.0), ("b", 0, 5.0)))
-    assert sorted(heard) == [("a", DAY, DAY), ("b", DAY, date(2026, 5, 3))]
+    assert heard == [(["b", "a"], DAY, date(2026, 5, 3))]
     keeper.take_in(*_rows(("b", 2, 7.0), ("a", 0, 1.0)))
-    assert len(heard) == 2
+    assert len(heard) == 1
