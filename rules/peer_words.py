@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rules.amounts import amount
 from rules.cohorts import Cohort, Span
 from rules.features import Feature
 from rules.published import Table
@@ -15,20 +16,20 @@ def sentence(feature: Feature, table: Table | None, cohort: Cohort | None, *, ba
         return {"en": "", "ko": ""}
     who = {"en": _whom_en(cohort), "ko": _whom_ko(cohort)}
     en, ko = feature.title.en, feature.title.ko
-    middle = f"{table.median:,.{feature.digits}f}"
+    middle, middle_ko = amount(table.median, feature.unit)
     if band is None:
         return {
             "en": f"{en}: half of about {table.size:,} {who['en']} come to {middle} or more.",
-            "ko": f"{ko}: {who['ko']} 약 {table.size:,}명의 가운데 값은 {middle}이에요.",
+            "ko": f"{ko}: {who['ko']} 약 {table.size:,}명의 가운데 값은 {middle_ko}이에요.",
         }
     if band == 100:
         return {
             "en": f"{en}: among about {table.size:,} {who['en']} most are ahead of you for now; the middle is {middle}.",
-            "ko": f"{ko}: {who['ko']} 약 {table.size:,}명의 가운데 값은 {middle}이에요. 아직 앞선 분이 많아요.",
+            "ko": f"{ko}: {who['ko']} 약 {table.size:,}명의 가운데 값은 {middle_ko}이에요. 아직 앞선 분이 많아요.",
         }
     return {
         "en": f"{en}: you are among the best {band} % of about {table.size:,} {who['en']}; the middle is {middle}.",
-        "ko": f"{ko}: {who['ko']} 약 {table.size:,}명 가운데 상위 {band} % 안에 들어요. 가운데 값은 {middle}이에요.",
+        "ko": f"{ko}: {who['ko']} 약 {table.size:,}명 가운데 상위 {band} % 안에 들어요. 가운데 값은 {middle_ko}이에요.",
     }
 
 

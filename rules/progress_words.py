@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
-from typing import NamedTuple
 
-from devices.units import spoken_unit
+from rules.amounts import Said, amount, beside
 from rules.goals import Standing
 from rules.months import Change, TooFewMonths
 from rules.periods import TooFew
@@ -17,16 +16,6 @@ from rules.trend import Trend
 NEW_DAYS, ENOUGH_DAYS = 14, 42
 """For so many days a record is news, where there were so many days of data for it to stand out from."""
 SAME_PERCENT = 1.0
-
-
-class Said(NamedTuple):
-    """The same in both languages, without the title."""
-
-    en: str
-    ko: str
-
-
-_UNITS = {"{step}": Said(" steps", "걸음"), "min": Said(" min", "분"), "/min": Said(" bpm", " bpm")}
 
 
 def sentence(came: Progress, *, titles: Mapping[str, str], unit: str) -> dict[str, str]:
@@ -82,7 +71,7 @@ def _trend(came: Progress, unit: str) -> Said | None:
 
 
 def _moving(moves: Trend, unit: str, side: Said) -> Said:
-    up, (en, ko) = moves.slope > 0, _amount(abs(moves.slope), unit)
+    up, (en, ko) = moves.slope > 0, amount(abs(moves.slope), unit)
     if moves.is_clear:
         return Said(
             f"clearly {'rising' if up else 'falling'}, by about {en} a month{side.en}.",
@@ -101,7 +90,7 @@ def _months(came: Progress, unit: str) -> Said | None:
     if isinstance(came.trend, TooFew) or came.trend.is_sure or _has_turned(came) or _is_same(came.change):
         return _changed(came.change, unit)
     first, last = came.change.first, came.change.last
-    (en, ko), before = _amount(last.value, unit), _figure(first.value)
+    (en, ko), before = amount(last.value, unit), beside(first.value, last.value, unit)
     return Said(
         f"{_month_en(first.month)} to {_month_en(last.month)}: {before} → {en}, within the usual ups and downs.",
         f"{_month_ko(first.month)}에서 {_month_ko(last.month)}까지 {before} → {ko}, 평소의 오르내림 안에 있어요.",
@@ -113,13 +102,13 @@ def _is_same(change: Change) -> bool:
 
 
 def _changed(change: Change, unit: str) -> Said:
-    en, ko = _amount(change.last.value, unit)
+    en, ko = amount(change.last.value, unit)
     since_en, since_ko = _month_en(change.first.month), _month_ko(change.first.month)
     if _is_same(change):
         return Said(f"about the same since {since_en}: {en}.", f"{since_ko}부터 비슷하게 유지되고 있어요. 지금은 {ko}.")
     up, percent = change.difference > 0, change.percent
-    size = _amount(abs(change.difference), unit) if percent is None else Said(*[f"{abs(percent):.0f} %"] * 2)
-    first = _figure(change.first.value)
+    size = amount(abs(change.difference), unit) if percent is None else Said(*[f"{abs(percent):.0f} %"] * 2)
+    first = beside(change.first.value, change.last.value, unit)
     return Said(
         f"went {'up' if up else 'down'} by {size.en} since {since_en} ({first} → {en}).",
         f"{since_ko}보다 {size.ko} {'늘었어요' if up else '줄었어요'} ({first} → {ko}).",
@@ -134,7 +123,7 @@ def _turn(came: Progress, unit: str) -> Said | None:
     if isinstance(came.turns, TooFew) or not came.turns:
         return None
     turn = came.turns[-1]
-    (en, ko), before = _amount(turn.after, unit), _figure(turn.before)
+    (en, ko), before = amount(turn.after, unit), beside(turn.before, turn.after, unit)
     return Said(
         f"a turn around {_day_en(turn.day, came)}: {before} a day before, {en} since.",
         f"{_day_ko(turn.day, came)} 무렵부터 달라졌어요: 하루 평균 {before} → {ko}.",
@@ -147,7 +136,7 @@ def _record(came: Progress, unit: str) -> Said | None:
     if not fresh or isinstance(came.trend, TooFew) or came.trend.days < ENOUGH_DAYS:
         return None
     best = fresh[0]
-    (en, ko), start = _amount(best.period.value, unit), best.period.start
+    (en, ko), start = amount(best.period.value, unit), best.period.start
     if best.every == "day":
         return Said(
             f"the best day of all was {_day_en(start, came)}, with {en}.",
@@ -165,7 +154,7 @@ def _is_news(record: Record, came: Progress) -> bool:
 
 def _goal(stands: Standing, unit: str) -> Said:
     goal, met, judged = stands.goal, stands.met, stands.judged
-    en, ko = _amount(goal.target, unit)
+    en, ko = amount(goal.target, unit)
     mean = Said("", "") if goal.is_summed or goal.per == "day" else Said(" on average", "평균 ")
     per_ko, count_ko, on = ("하루", "일", "on") if goal.per == "day" else ("한 주", "주", "in")
     said = Said(f"goal of {en}{mean.en} a {goal.per}", f"{per_ko} {mean.ko}목표 {ko}")
@@ -183,20 +172,6 @@ def _too_little(came: Progress) -> Said:
         f"not enough data yet. A trend needs {needed} days of data; there {'is' if have == 1 else 'are'} {have}.",
         f"아직 기록이 부족해요. 흐름을 말하려면 {needed}일의 기록이 필요한데 지금은 {have}일이 있어요.",
     )
-
-
-def _amount(value: float, unit: str) -> Said:
-    spoken = f" {spoken_unit(unit)}".rstrip()
-    en, ko = _UNITS.get(unit, Said(spoken, spoken))
-    return Said(f"{_figure(value)}{en}", f"{_figure(value)}{ko}")
-
-
-def _figure(value: float) -> str:
-    """Three figures or so: more is noise."""
-    size = abs(value)
-    if size >= 100:
-        return f"{value:,.0f}"
-    return f"{value:.1f}".removesuffix(".0") if size >= 1 or size == 0 else f"{value:.2g}"
 
 
 def _day_en(day: date, came: Progress) -> str:
