@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from api.instants import Moment, to_rfc3339
 from api.progress_schemas import (
+    AboutOut,
     ChangeOut,
     MonthOut,
     PeriodItem,
@@ -28,7 +29,8 @@ from api.series import by_day, day_value, midnight, tidy
 from devices.errors import Invalid, NotFound
 from hub.store.tables import GoalRow
 from hub.views import View
-from rules import progress
+from rules import essential8, progress
+from rules.derived import VO2MAX_METHOD
 from rules.features import FEATURES, Better
 from rules.goals import Goal, Per, Standing
 from rules.months import Change
@@ -152,7 +154,17 @@ def answer(view: View, metric: Told, asked: Zoned, *, every: Every, goal: Goal |
         insufficient=missing.get("change"),
         missing=missing,
         sentence=sentence(came, titles=metric.titles, unit=metric.unit),
+        about=_about(view, metric.name, days),
     )
+
+
+def _about(view: View, name: str, days: list[DayValue]) -> AboutOut | None:
+    if name == "vo2max":
+        return AboutOut(method=VO2MAX_METHOD)
+    if name == "health_index":
+        parts = view.index_parts(days[-1].day) if days else {}
+        return AboutOut(method=essential8.METHOD, known=len(parts), of=essential8.OF, parts=parts)
+    return None
 
 
 def _change(came: Progress) -> ChangeOut | None:

@@ -101,6 +101,17 @@ class StandingOut(BaseModel):
     judged: int = Field(description="days or weeks that had the data for it")
 
 
+class AboutOut(BaseModel):
+    """How a derived figure is found: by which formula, and of how many parts it is made."""
+
+    method: str
+    known: int | None = Field(
+        default=None, description="of the parts of the health index, so many are known on the last day"
+    )
+    of: int | None = None
+    parts: dict[str, float] = Field(default={}, description="points of the parts that are known, 0 to 100")
+
+
 class ProgressOut(BaseModel):
     """How a metric of a person came along. Days without data are not there; they are never zero."""
 
@@ -121,6 +132,7 @@ class ProgressOut(BaseModel):
     insufficient: str | None = Field(description="what is missing for a comparison of months")
     missing: dict[str, str] = Field(description="what `change`, `trend` and `turns` need, where they cannot be told")
     sentence: dict[str, str]
+    about: AboutOut | None = Field(default=None, description="for figures that are estimated or put together")
     next: None = None
 
 

@@ -92,6 +92,10 @@ class View:
             return Among(None, missing="days")
         return self._kept.peers.among(self._kept.person, feature, by)
 
+    def index_parts(self, day: date) -> dict[str, float]:
+        """The parts of a person's health index on a day, as far as they are known."""
+        return self._kept.keeper.index_parts(self._kept.person, day) if self._kept else {}
+
     def first_day(self) -> date | None:
         """The first day of which there are features."""
         bounds = self._kept.keeper.bounds(self._kept.person) if self._kept else None

@@ -14,6 +14,7 @@ import numpy as np
 from rules.stretches import Numbers
 
 OF = 8
+METHOD = "Life's Essential 8 (Lloyd-Jones 2022): the unweighted mean of those of its eight components that are known"
 COMPONENTS: tuple[str, ...] = ("activity", "sleep", "body_mass_index")
 
 _ACTIVITY = ((150, 100), (120, 90), (90, 80), (60, 60), (30, 40), (1, 20), (0, 0))

@@ -23,7 +23,7 @@ from hub.store.fleet import Fleet
 from hub.telemetry import Stale, TelemetryStore
 from hub.workers import spread
 from rules.daily import KEPT, Columns, features_of
-from rules.derived import LOOK_BACK_DAYS, Body, derived
+from rules.derived import LOOK_BACK_DAYS, Body, components, derived
 
 BEARS_ON = (-1, 4)
 """A UTC day bears on the days from one before to four after it: other zones, nights, and what a day looks back on."""
@@ -71,6 +71,12 @@ class Keeper:
     def kept(self, people: Sequence[str], first: date, last: date) -> Columns:
         """All features of people as they are kept [people, days]; derived ones are right from `LOOK_BACK_DAYS` on."""
         return derived(self.store.days_of(people, first, last), self._body(people), first=first)
+
+    def index_parts(self, person: str, day: date) -> dict[str, float]:
+        """The parts of the health index on a day, 0 to 100 points, as far as they are known."""
+        since = day - timedelta(days=LOOK_BACK_DAYS)
+        parts = components(self.store.days_of([person], since, day), self._body([person]))
+        return {name: float(points[0, -1]) for name, points in parts.items() if not np.isnan(points[0, -1])}
 
     def bounds(self, person: str) -> tuple[date, date] | None:
         """The first and the last day of which there are features; `None` where there are none."""
