@@ -9,6 +9,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median, quantiles
 from typing import NamedTuple
@@ -51,38 +52,18 @@ class Row(NamedTuple):
 
 
 def main() -> int:
-    """Run all of it; 0 even where something is not reached: a figure is to be read, not to be hidden."""
+    """Run all of it, or some; 0 even where something is not reached: a figure is to be read, not to be hidden."""
     parser = argparse.ArgumentParser(prog="make bench BENCH=…", description="Measure the hub on this machine.")
     parser.add_argument("--quick", action="store_true", help="a tenth of the load, for a first look")
+    parser.add_argument("--only", nargs="+", choices=SECTIONS, metavar="SECTION", help=f"some of {', '.join(SECTIONS)}")
     options = parser.parse_args()
     scale = 0.1 if options.quick else 1.0
     console = Console()
     rows: list[Row] = []
     with tempfile.TemporaryDirectory() as scratch:
-        directory = Path(scratch)
-        with console.status("start-up"):
-            rows += start_up(directory)
-        with console.status("messages of 3 values"):
-            rows += singles(directory, messages=int(400_000 * scale))
-        with console.status("messages of 3 values, every rule on"):
-            rows += every_rule(directory, messages=int(200_000 * scale))
-        with console.status("batches of 60 values"):
-            rows += batches(directory, messages=int(40_000 * scale))
-        with console.status("alarms at 2,000 messages/s"):
-            rows += alarms(directory, episodes=int(1_000 * scale))
-        with console.status("alarms with 100 rules on"):
-            rows += alarms_among_rules(directory, episodes=int(500 * scale))
-        with console.status("a start with 10,000 pending timers"):
-            rows += timers(directory, count=int(10_000 * scale))
-        with console.status("the rules engine by itself"):
-            rows += engine()
-        with console.status("memory over a longer run"):
-            rows += memory(directory, messages=int(2_400_000 * scale))
-        with console.status("daily features and progress"):
-            rows += daily_features(directory, wearers=int(1_000 * scale))
-        for people in (1_000_000, 10_000_000):
-            with console.status(f"peers: {people:,} people"):
-                rows += among_peers(directory, people=int(people * scale))
+        for name in options.only or SECTIONS:
+            with console.status(name):
+                rows += SECTIONS[name](Path(scratch), scale)
     _print(console, rows)
     return 0
 
@@ -325,6 +306,21 @@ def _print(console: Console, rows: list[Row]) -> None:
         table.add_row(row.what, row.measured, row.wanted, mark)
     console.print(table)
 
+
+SECTIONS: dict[str, Callable[[Path, float], list[Row]]] = {
+    "start": lambda scratch, _: start_up(scratch),
+    "messages": lambda scratch, scale: singles(scratch, messages=int(400_000 * scale)),
+    "every-rule": lambda scratch, scale: every_rule(scratch, messages=int(200_000 * scale)),
+    "batches": lambda scratch, scale: batches(scratch, messages=int(40_000 * scale)),
+    "alarms": lambda scratch, scale: alarms(scratch, episodes=int(1_000 * scale)),
+    "hundred-rules": lambda scratch, scale: alarms_among_rules(scratch, episodes=int(500 * scale)),
+    "timers": lambda scratch, scale: timers(scratch, count=int(10_000 * scale)),
+    "engine": lambda *_: engine(),
+    "memory": lambda scratch, scale: memory(scratch, messages=int(2_400_000 * scale)),
+    "features": lambda scratch, scale: daily_features(scratch, wearers=int(1_000 * scale)),
+    "peers-1m": lambda scratch, scale: among_peers(scratch, people=int(1_000_000 * scale)),
+    "peers-10m": lambda scratch, scale: among_peers(scratch, people=int(10_000_000 * scale)),
+}
 
 if __name__ == "__main__":
     raise SystemExit(main())
