@@ -16,6 +16,17 @@ from hub.telemetry.columns import Columns
 
 
 @contextlib.contextmanager
+def interruptible() -> Iterator[None]:
+    """DuckDB answers an interrupt of the keyboard with an error of its own; here it is what it was."""
+    try:
+        yield
+    except RuntimeError as error:
+        if "interrupted" in str(error).lower():
+            raise KeyboardInterrupt from error
+        raise
+
+
+@contextlib.contextmanager
 def transaction(cursor: duckdb.DuckDBPyConnection) -> Iterator[duckdb.DuckDBPyConnection]:
     """All of it or nothing."""
     cursor.execute("begin")
