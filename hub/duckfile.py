@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from devices.errors import StoreUnavailable
-from hub.telemetry.statements import reason, run, run_columns, transaction
+from hub.telemetry.statements import interruptible, reason, run, run_columns, transaction
 
 Incoming = Mapping[str, NDArray[Any]]
 """What a statement reads from, as columns of one length."""
@@ -70,7 +70,7 @@ class DuckFile:
     def reading(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """A cursor of one's own."""
         try:
-            with contextlib.closing(self._connection.cursor()) as cursor:
+            with interruptible(), contextlib.closing(self._connection.cursor()) as cursor:
                 yield cursor
         except duckdb.Error as error:
             raise StoreUnavailable(reason(error)) from error

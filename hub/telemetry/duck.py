@@ -27,7 +27,17 @@ from hub.telemetry.columns import Columns, columns_of, decode, encode, joined, s
 from hub.telemetry.journal import Journal
 from hub.telemetry.marks import Advance, Marks
 from hub.telemetry.names import Names
-from hub.telemetry.statements import count, declare, fold, insert_columns, reason, run, run_columns, transaction
+from hub.telemetry.statements import (
+    count,
+    declare,
+    fold,
+    insert_columns,
+    interruptible,
+    reason,
+    run,
+    run_columns,
+    transaction,
+)
 
 _BEFORE_ALL: Instant = -(1 << 62)
 _REPLAY_CHUNK = 50_000
@@ -386,11 +396,8 @@ class DuckStore:
     @contextlib.contextmanager
     def _reading(self) -> Iterator[duckdb.DuckDBPyConnection]:
         try:
-            cursor = self._connection.cursor()
-            try:
+            with interruptible(), contextlib.closing(self._connection.cursor()) as cursor:
                 yield cursor
-            finally:
-                cursor.close()
         except duckdb.Error as error:
             raise StoreUnavailable(reason(error)) from error
 

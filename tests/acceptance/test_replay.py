@@ -216,7 +216,7 @@ def test_the_demo_is_a_living_home(tmp_path: Path) -> None:
                 lambda: (d := ok(own.get("/v1/devices/minji-watch"))["reported"]) and d.get("heart_rate"), within=30
             )
             eventually(lambda: ok(own.get("/v1/devices/minji-watch"))["reported"]["heart_rate"] != beats, within=30)
-            eventually(lambda: len(ok(own.get("/v1/people/me/progress?metric=steps"))["items"]) > 140, within=60)
+            eventually(lambda: len(ok(own.get("/v1/people/me/progress?metric=steps"))["items"]) > 140, within=150)
         assert hub.stop() == 0
     finally:
         if hub.process is not None and hub.process.poll() is None:
