@@ -79,7 +79,7 @@ class View:
     def features(self, first: date, last: date, *, fresh: bool = True) -> Columns:
         """Daily features of a person, a value for each day, NaN where there is none; none at all of a device.
 
-        Where many people are looked at, not `fresh` spares the wait: days that go on are then at most an hour old.
+        Where many people are looked at, not `fresh` spares the wait: the day that goes on is then left out.
         """
         if self._kept is None:
             return {}
@@ -127,8 +127,8 @@ class Gate:
         if person not in self._registry.subjects:
             raise NotFound(f"there is no person {person}")
         spans = [
-            Span(each.device_id, each.since, FAR_FUTURE if each.until is None else each.until)
-            for each in self._fleet.ownerships(person)
+            Span(device, since, FAR_FUTURE if until is None else until)
+            for device, since, until in self._fleet.owned(person)
         ]
         return self._open(spans, reader, subject=person, featured=True)
 

@@ -41,10 +41,10 @@ def _feature(name: str, en: str, ko: str, /, **facts: object) -> Feature:
 
 _ALL = (
     _feature(
-        "steps", "Steps", "걸음", unit="{step}", category="activity", better="up", low=0, high=60_000, step=5, shown=100
+        "steps", "Steps", "걸음", unit="{step}", category="activity", better="up", low=0, high=60_000, step=2, shown=100
     ),
     _feature(
-        "distance", "Distance", "거리", unit="m", category="activity", better="up", low=0, high=60_000, step=5, shown=100
+        "distance", "Distance", "거리", unit="m", category="activity", better="up", low=0, high=60_000, step=2, shown=100
     ),
     _feature(
         "active_minutes", "Active minutes", "활동 시간",

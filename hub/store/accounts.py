@@ -184,12 +184,12 @@ class Accounts:
 
     def identify(self, token: str, *, now: Instant) -> Caller | None:
         """Whose token it is; `None` if nobody's, or no longer."""
-        with Session(self._engine) as session:
-            known = session.get(Token, token_hash(token))
-            if known is None or known.expires_at < now:
-                return None
-            login = session.get_one(Login, known.username)
-            return Caller(login.username, login.role, login.person_id)
+        known = select(col(Login.username), col(Login.role), col(Login.person_id)).join(
+            Token, col(Token.username) == col(Login.username)
+        )
+        with self._engine.connect() as connection:  # asked with every request: rows will do
+            row = connection.execute(known.where(Token.hash == token_hash(token), Token.expires_at >= now)).first()
+        return Caller(*row) if row is not None else None
 
     def _add(self, row: Home, conflict: str) -> Home:
         try:

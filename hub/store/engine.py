@@ -14,6 +14,8 @@ from sqlmodel import create_engine
 from devices.errors import StoreUnavailable
 
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
+POOL_SIZE = 20
+"""Connections kept open: more than are in use at a time, for a new one takes longer than most questions."""
 HEAD = "0007"
 """The newest migration; a database that is there already starts without loading the migration tool."""
 
@@ -21,7 +23,8 @@ HEAD = "0007"
 def open_engine(url: str) -> Engine:
     """Connect, and bring the tables up to date. Raises `StoreUnavailable`."""
     try:
-        engine = create_engine(url, connect_args=_connect_args(url), pool_pre_ping=not url.startswith("sqlite"))
+        connected = {"connect_args": _connect_args(url), "pool_pre_ping": not url.startswith("sqlite")}
+        engine = create_engine(url, pool_size=POOL_SIZE, **connected)
         if url.startswith("sqlite"):
             event.listen(engine, "connect", _prepare_sqlite)
         if _revision(engine) != HEAD:

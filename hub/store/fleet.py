@@ -79,6 +79,13 @@ class Fleet:
         with Session(self._engine) as session:
             return list(session.exec(asked if person is None else asked.where(Ownership.person_id == person)))
 
+    def owned(self, person: str) -> list[tuple[str, Instant, Instant | None]]:
+        """What a person owned: device, since and until when."""
+        asked = select(col(Ownership.device_id), col(Ownership.since), col(Ownership.until))
+        with self._engine.connect() as connection:  # asked with every look at somebody: rows will do
+            rows = connection.execute(asked.where(Ownership.person_id == person).order_by(col(Ownership.id)))
+            return [(device, since, until) for device, since, until in rows]
+
     def trusted(self, person: str) -> list[Ownership]:
         """What a person owned and when, the device acquired last first."""
         asked = select(Ownership).join(Device, col(Device.id) == col(Ownership.device_id))

@@ -30,8 +30,13 @@ _MINUTES = """
 insert into samples
 select {behind} + row_number() over (), w.id, m.id, {start} + t.minute * 60000,
        60 + 25 * sin(t.minute / 1440.0 * 6.283) + hash(t.minute * 7919 + w.id) % 40, null
-from range({minutes}) t(minute), (select id from sources) w, (select id from metrics where name = 'heart_rate') m
+from range(1440) t(minute), (select id from sources) w, (select id from metrics where name = 'heart_rate') m
 order by t.minute
+"""
+_ROLLED = """
+insert into daily
+select w.id, m.id, date '{day}', 1440, 108000, 60, 90, {start}, 60, {start} + 86340000, 60, 0
+from (select id from sources) w, (select id from metrics where name = 'heart_rate') m
 """
 
 
@@ -76,9 +81,15 @@ def live(stores: Stores, days: int = DAYS) -> int:
     """Give everybody a heart rate a minute, side by side as it would have come in; how many samples that are."""
     telemetry = stores.telemetry
     telemetry.append([Sample(each, "heart_rate", _MIDNIGHT - 60_000, 60.0) for each in stores.people])
-    telemetry.flush()
-    telemetry._connection.execute(_MINUTES.format(behind=telemetry.last_seq(), start=_MIDNIGHT, minutes=days * 1440))
-    telemetry._connection.execute("checkpoint")
+    telemetry.roll()
+    connection, seq = telemetry._connection, telemetry.last_seq()
+    for day in range(days):
+        start = _MIDNIGHT + day * 86_400_000
+        connection.execute(_MINUTES.format(behind=seq, start=start))
+        connection.execute(_ROLLED.format(day=FIRST + timedelta(days=day), start=start))
+        seq += 1440 * len(stores.people)
+    connection.execute("update progress set rolled = ?", [seq])
+    connection.execute("checkpoint")
     telemetry._reopen()
     return days * 1440 * len(stores.people)
 
