@@ -83,7 +83,7 @@ def test_a_week_is_the_days_from_its_monday_that_have_data(board):
 
 
 def test_ties_share_the_better_rank_and_the_next_is_left_out():
-    values = {"a": [100.0] * 3, "b": [104.0] * 3, "c": [300.0] * 3, "d": [20.0] * 7, "e": [900.0] * 2}
+    values = {"a": [100.0] * 3, "b": [101.0] * 3, "c": [300.0] * 3, "d": [20.0] * 7, "e": [900.0] * 2}
     ranks = {place.name: place.rank for place in places(values, FEATURES["steps"])}
     assert ranks == {"c": 1, "a": 2, "b": 2, "d": 4, "e": None}
     beats = {"a": [60.0] * 3, "b": [50.0] * 3}
