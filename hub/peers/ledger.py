@@ -23,11 +23,13 @@ MEMORY_LIMIT = "256MB"
 
 
 class Due(NamedTuple):
-    """A person whose months are to be found anew, for the days from `first` to `last` (ordinals) have changed."""
+    """A person whose months are to be found anew, for the days from `first` to `last` (ordinals) have changed; `place` is
+    that of the newest such note, so that one that comes meanwhile stays."""
 
     person: str
     first: int
     last: int
+    place: int
 
 
 class Entry(NamedTuple):
@@ -97,7 +99,12 @@ class PeerLedger:
             columns: dict[str, NDArray[Any]] = {"person": self._file.numbered(rows.person, cursor)}
             columns |= {"period": rows.period, "atom": rows.atom, "counted": (rows.bins != NO_BIN).any(axis=1)}
             columns |= {feature.name: rows.bins[:, place] for place, feature in enumerate(COMPARED)}
-            run(cursor, sql.SETTLE, {"person": self._file.numbered([due.person for due in settled], cursor)})
+            places = np.array([due.place for due in settled], np.int64)
+            settling: dict[str, NDArray[Any]] = {
+                "person": self._file.numbered([due.person for due in settled], cursor),
+                "place": places,
+            }
+            run(cursor, sql.SETTLE, settling)
             run(cursor, sql.FORGET, columns)
             run(cursor, sql.ENTER, columns)
 

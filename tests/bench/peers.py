@@ -123,7 +123,7 @@ def _moves(ledger: PeerLedger, times: int = 15) -> tuple[float, float]:
         person = f"asker-{number}"
         row = Rows([person], np.array([PERIOD], np.int32), np.array([0], np.int32), bins)
         began = time.perf_counter()
-        ledger.enter(row, [Due(person, 0, 0)])
+        ledger.enter(row, [Due(person, 0, 0, 0)])
         updates.append(time.perf_counter() - began)
         began = time.perf_counter()
         ledger.remove(person)

@@ -260,6 +260,19 @@ def test_late_data_moves_a_count_and_everything_outlives_a_restart(crowd):
     assert len(crowd.peers.ledger.column("steps", OCTOBER).bin) == 120
 
 
+def test_what_changes_while_somebody_is_counted_is_counted_next(crowd):
+    crowd.add(["p"])
+    crowd.walk({"p": 5_000})
+    due = crowd.peers.ledger.due(10)
+    crowd.walk({"p": 9_000})
+    crowd.peers.ledger.enter(crowd.peers._rows([]), due)
+    assert [each.person for each in crowd.peers.ledger.due(10)] == ["p"]
+    crowd.settle()
+    (entry,) = crowd.peers.ledger.entries("p")
+    assert entry.bins["steps"] == 9_000 / STEPS.step
+    assert crowd.peers.ledger.due(10) == []
+
+
 def test_children_and_months_with_few_days_or_before_the_watch_are_not_compared(crowd):
     crowd.add(["child"], birth_year=2012)
     crowd.add(["new"], acquired="2026-11-01")
