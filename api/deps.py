@@ -1,4 +1,7 @@
-"""What every route may ask for: the hub, and who is calling."""
+"""What every route may ask for: the hub, and who is calling.
+
+What needs no waiting is `async`, for a plain function is handed to another thread and back.
+"""
 
 from __future__ import annotations
 
@@ -6,20 +9,22 @@ import time
 from typing import Annotated
 
 from fastapi import Depends, Query, Request
+from fastapi.concurrency import run_in_threadpool
 from fastapi.security import OAuth2PasswordBearer
 
 from api.problems import Unauthorized
 from devices.errors import NotFound, Refused
 from hub.registry import Entry
 from hub.runtime import Hub
-from hub.store.accounts import OPERATOR, Caller
+from hub.store.accounts import OPERATOR
+from hub.store.sessions import Caller
 from hub.views import Reader
 
 ME = "me"
 _bearer = OAuth2PasswordBearer(tokenUrl="/v1/auth/token", auto_error=False)
 
 
-def _hub(request: Request) -> Hub:
+async def _hub(request: Request) -> Hub:
     hub: Hub = request.app.state.hub
     return hub
 
@@ -27,8 +32,11 @@ def _hub(request: Request) -> Hub:
 HubDep = Annotated[Hub, Depends(_hub)]
 
 
-def _caller(hub: HubDep, token: Annotated[str | None, Depends(_bearer)]) -> Caller:
-    caller = hub.accounts.identify(token, now=now()) if token else None
+async def _caller(hub: HubDep, token: Annotated[str | None, Depends(_bearer)]) -> Caller:
+    sessions, at = hub.accounts.sessions, now()
+    caller = sessions.recall(token, now=at) if token else None
+    if caller is None and token:
+        caller = await run_in_threadpool(sessions.identify, token, now=at)
     if caller is None:
         raise Unauthorized("send a bearer token from POST /v1/auth/token; this one is missing, wrong or too old")
     return caller
@@ -37,7 +45,7 @@ def _caller(hub: HubDep, token: Annotated[str | None, Depends(_bearer)]) -> Call
 CallerDep = Annotated[Caller, Depends(_caller)]
 
 
-def _operator(caller: CallerDep) -> Caller:
+async def _operator(caller: CallerDep) -> Caller:
     if caller.role != OPERATOR:
         raise Refused("this is for operators")
     return caller
@@ -46,7 +54,7 @@ def _operator(caller: CallerDep) -> Caller:
 OperatorDep = Annotated[Caller, Depends(_operator)]
 
 
-def _reader(
+async def _reader(
     request: Request,
     caller: CallerDep,
     purpose: Annotated[str, Query(description="what the data is read for; people must have allowed it")] = "service",
@@ -57,7 +65,7 @@ def _reader(
 ReaderDep = Annotated[Reader, Depends(_reader)]
 
 
-def _person(person_id: str, caller: CallerDep) -> str:
+async def _person(person_id: str, caller: CallerDep) -> str:
     """The person a path names; `me` is the caller. Others' data is for operators, through a purpose, and on record."""
     if person_id == ME:
         if caller.person is None:

@@ -7,7 +7,8 @@ from typing import Any
 from api.deps import ME, home_of, may_see
 from devices.errors import Invalid, Refused
 from hub.runtime import Hub
-from hub.store.accounts import OPERATOR, Caller
+from hub.store.accounts import OPERATOR
+from hub.store.sessions import Caller
 
 
 def own_scope(hub: Hub, caller: Caller, kind: str, scope: str) -> str:

@@ -14,7 +14,8 @@ from fastapi.responses import StreamingResponse
 from api.deps import CallerDep, HubDep, home_of
 from hub.feed import Feed, Happening
 from hub.runtime import Hub
-from hub.store.accounts import OPERATOR, Caller
+from hub.store.accounts import OPERATOR
+from hub.store.sessions import Caller
 
 router = APIRouter(prefix="/v1", tags=["stream"])
 

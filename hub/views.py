@@ -7,9 +7,10 @@ The API gets at telemetry only by asking `Gate.use` for a purpose; what it gets 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from typing import NamedTuple
 
 from devices.errors import NotFound
@@ -56,13 +57,36 @@ class Kept(NamedTuple):
     categories: frozenset[str]
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What may be seen: of which categories, of which sources and when; those are found when they are asked for."""
+
+    registry: Registry
+    categories: frozenset[str]
+    spans: Callable[[], Sequence[Span]]
+
+
 class View:
     """What may be seen of some sources."""
 
-    def __init__(
-        self, telemetry: TelemetryStore, spans: Sequence[Span], metrics: dict[str, Metric], kept: Kept | None = None
-    ) -> None:
-        self._telemetry, self._spans, self.metrics, self._kept = telemetry, spans, metrics, kept
+    def __init__(self, telemetry: TelemetryStore, seen: Seen, kept: Kept | None = None) -> None:
+        self._telemetry, self._seen, self._kept = telemetry, seen, kept
+
+    @cached_property
+    def metrics(self) -> dict[str, Metric]:
+        """The metrics that may be seen, by name."""
+        entries = (self._seen.registry.entries.get(span.source) for span in self._spans)
+        return {
+            name: metric
+            for entry in entries
+            if entry is not None
+            for name, metric in entry.model.metrics.items()
+            if metric.spec.category in self._seen.categories
+        }
+
+    @cached_property
+    def _spans(self) -> Sequence[Span]:
+        return self._seen.spans()
 
     def raw(self, metric: str, window: Window) -> list[Point]:
         """Every sample, oldest first."""
@@ -126,37 +150,33 @@ class Gate:
         """All devices of a person, each for as long as it was theirs."""
         if person not in self._registry.subjects:
             raise NotFound(f"there is no person {person}")
-        spans = [
-            Span(device, since, FAR_FUTURE if until is None else until)
-            for device, since, until in self._fleet.owned(person)
-        ]
-        return self._open(spans, reader, subject=person, featured=True)
+        return self._open(lambda: self._owned(person), reader, subject=person, featured=True)
 
     def device(self, device: str, reader: Reader) -> View | Denied:
         """One device. Raises `NotFound`."""
         entry = self._registry.entries.get(device)
         if entry is None:
             raise NotFound(f"there is no device {device}")
-        return self._open([Span(device)], reader, subject=entry.owner)
+        return self._open(lambda: [Span(device)], reader, subject=entry.owner)
 
     def _open(
-        self, spans: Sequence[Span], reader: Reader, *, subject: str | None, featured: bool = False
+        self, spans: Callable[[], Sequence[Span]], reader: Reader, *, subject: str | None, featured: bool = False
     ) -> View | Denied:
         granted = self._registry.granted.get(subject or "", frozenset())
         categories = permit(reader.purpose, registered=True, granted=granted)
-        entries = [self._registry.entries[span.source] for span in spans if span.source in self._registry.entries]
-        metrics = {
-            name: metric
-            for entry in entries
-            for name, metric in entry.model.metrics.items()
-            if metric.spec.category in categories
-        }
         if not categories:
             return Denied(f"the purpose {reader.purpose!r} is not allowed; people allow it themselves: PUT …/consents")
-        if subject is not None and subject != reader.person:
-            self._record(reader, subject, sorted({metric.spec.category for metric in metrics.values()}))
         kept = Kept(self._keeper, self._peers, subject, categories) if featured and subject is not None else None
-        return View(self._telemetry, spans, metrics, kept)
+        view = View(self._telemetry, Seen(self._registry, categories, spans), kept)
+        if subject is not None and subject != reader.person:
+            self._record(reader, subject, sorted({metric.spec.category for metric in view.metrics.values()}))
+        return view
+
+    def _owned(self, person: str) -> list[Span]:
+        return [
+            Span(device, since, FAR_FUTURE if until is None else until)
+            for device, since, until in self._fleet.owned(person)
+        ]
 
     def _record(self, reader: Reader, subject: str, categories: Sequence[str]) -> None:
         usage = UsageRow(

@@ -5,7 +5,7 @@ Month, quarter, year, all who have the model, nothing; what else was asked for i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
@@ -57,13 +57,13 @@ def settle(
     member: Member,
     *,
     held: Mapping[str, Held],
-    told: Iterable[str],
+    told: Container[str],
     families: Sequence[Family] = FAMILIES,
 ) -> Comparison:
     """The first rung of which there is a table: `told` are the keys of those there are, `held` why others are not told."""
-    there, passed = frozenset(told), list[tuple[str, Why]]()
+    passed: list[tuple[str, Why]] = []
     for rung, cohort in ladder(by, member, families=families):
-        if cohort is not None and cohort.key in there:
+        if cohort is not None and cohort.key in told:
             return Comparison(cohort=cohort, rung=rung, passed=tuple(passed))
         why: Why = "unknown" if cohort is None else held.get(cohort.key, "size")
         passed.append((cohort.key if cohort else "", why))

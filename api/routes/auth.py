@@ -10,7 +10,7 @@ from fastapi.security import OAuth2PasswordRequestForm
 from api.deps import HubDep, now
 from api.problems import Unauthorized
 from api.schemas import TokenOut
-from hub.store.accounts import TOKEN_LIFE
+from hub.store.sessions import TOKEN_LIFE
 
 router = APIRouter(prefix="/v1/auth", tags=["auth"])
 

@@ -21,7 +21,7 @@ router = APIRouter(prefix="/v1/boards", tags=["boards"])
 BoardId = Annotated[str, Path(pattern="^[0-9a-f]{16}$")]
 
 
-def _themselves(caller: CallerDep) -> str:
+async def _themselves(caller: CallerDep) -> str:
     if caller.person is None:
         raise Refused("boards are for people; you are signed in as an operator")
     return caller.person

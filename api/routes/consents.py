@@ -11,8 +11,8 @@ from api.deps import CallerDep, HubDep, PersonDep
 from api.instants import to_rfc3339
 from api.schemas import Page
 from devices.errors import Refused
-from hub.store.accounts import Caller
 from hub.store.consents import Consent
+from hub.store.sessions import Caller
 from rules.consent import OPT_IN
 
 router = APIRouter(prefix="/v1/people/{person_id}/consents", tags=["trust"])

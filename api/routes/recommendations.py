@@ -14,8 +14,8 @@ from api.schemas import Page
 from devices.errors import NotFound
 from hub.catalogue import load_catalogues
 from hub.runtime import Hub
-from hub.store.accounts import Caller
 from hub.store.recommendations import DISMISSED, TAKEN
+from hub.store.sessions import Caller
 from hub.store.tables import RecommendationRow
 from rules import catalogue
 

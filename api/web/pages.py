@@ -70,7 +70,7 @@ def install(app: FastAPI, hub: Hub, *, demo: bool) -> None:
             return RedirectResponse(SIGN_IN, 303)
         response = RedirectResponse("/home", 303)
         first = next((person for person in people if person.id == "minji"), people[0])
-        set_session(response, hub.accounts.issue(first.id, now=now()))
+        set_session(response, hub.accounts.sessions.issue(first.id, now=now()))
         return response
 
     def visit_of(request: Request) -> Visit | None:

@@ -13,7 +13,7 @@ from api.deps import zone_of
 from api.progress import goal_from, known_days
 from api.web.asked import GROUPS, Asked
 from hub.runtime import Hub
-from hub.store.accounts import Caller
+from hub.store.sessions import Caller
 from hub.views import Among, Reader, View
 from rules.consent import PEERS
 from rules.daily import Columns

@@ -13,7 +13,7 @@ from fastapi.responses import RedirectResponse, Response
 from api.deps import now
 from api.web.catalogue import Catalogue, Language, chosen
 from hub.runtime import Hub
-from hub.store.accounts import TOKEN_LIFE, Caller
+from hub.store.sessions import TOKEN_LIFE, Caller
 
 SESSION, LANGUAGE = "hub_session", "hub_language"
 SIGN_IN = "/sign-in"
@@ -35,7 +35,7 @@ def language_of(request: Request) -> Language:
 def caller_of(request: Request, hub: Hub) -> Caller | None:
     """Who has the session cookie."""
     token = request.cookies.get(SESSION)
-    return hub.accounts.identify(token, now=now()) if token else None
+    return hub.accounts.sessions.identify(token, now=now()) if token else None
 
 
 def set_session(response: Response, token: str) -> None:
@@ -69,14 +69,14 @@ def router(hub: Hub, *, may_look_in: Callable[[str], bool]) -> APIRouter:
         if not may_look_in(username) or not same_site(request):
             return RedirectResponse(SIGN_IN, 303)
         response = RedirectResponse("/home", 303)
-        set_session(response, hub.accounts.issue(username, now=now()))
+        set_session(response, hub.accounts.sessions.issue(username, now=now()))
         return response
 
     @routes.post("/sign-out")
     def sign_out(request: Request) -> Response:
         response = RedirectResponse(SIGN_IN, 303)
         if same_site(request):
-            hub.accounts.sign_out(request.cookies.get(SESSION, ""))
+            hub.accounts.sessions.end(request.cookies.get(SESSION, ""))
             response.delete_cookie(SESSION)
         return response
 

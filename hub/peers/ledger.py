@@ -33,11 +33,11 @@ class Due(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """What a person is counted as in a month: their atom, and their bins by feature, where they have one."""
+    """What a person is counted as in a month, in one feature."""
 
     period: int
     member: Member
-    bins: dict[str, int]
+    bin: int
 
 
 class Column(NamedTuple):
@@ -114,13 +114,10 @@ class PeerLedger:
             for table in ("entries", "pending"):
                 cursor.execute(sql.REMOVE.format(table=table), [self._file.number(person)])
 
-    def entries(self, person: str) -> list[Entry]:
-        """The months a person is counted in, in order."""
-        names = [feature.name for feature in COMPARED]
-        return [
-            Entry(period, self.members[atom], {n: b for n, b in zip(names, bins, strict=True) if b != NO_BIN})
-            for period, atom, *bins in self._file.rows(sql.ENTRIES, [self._file.number(person)])
-        ]
+    def entries(self, person: str, feature: str) -> list[Entry]:
+        """The months a person is counted in with a value of a feature, in order."""
+        found = self._file.rows(sql.ENTRIES.format(feature=feature), [self._file.number(person)])
+        return [Entry(period, self.members[atom], at) for period, atom, at in sorted(found)]
 
     def counted(self) -> set[str]:
         """Everybody who is counted in some month."""

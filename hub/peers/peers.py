@@ -152,7 +152,7 @@ class Peers:
     def among(self, person: str, feature: Feature, by: Iterable[Dimension]) -> Among:
         """Where somebody stands among people like them. Raises `Invalid` where people are not counted by that."""
         taken, by = self._snapshot, offered_for(by)
-        entries = {entry.period: entry for entry in self.ledger.entries(person) if feature.name in entry.bins}
+        entries = {entry.period: entry for entry in self.ledger.entries(person, feature.name)}
         at = self._headline(entries)
         if taken is None or at is None:
             return Among(taken.taken_at if taken else None, missing="snapshot" if at is not None else "days")
@@ -161,13 +161,13 @@ class Peers:
         comparison = settle(by, entry.member, held=told.held, told=told.tables)
         key = comparison.cohort.key if comparison.cohort else None
         table = told.tables.get(key or "")
-        mine = {period: middle(feature, entry.bins[feature.name]) for period, entry in entries.items()}
+        mine = {period: middle(feature, entry.bin) for period, entry in entries.items()}
         return Among(
             taken.taken_at,
             at,
             comparison,
             table,
-            band_of(table, entry.bins[feature.name]) if table else None,
+            band_of(table, entry.bin) if table else None,
             mine.get(at),
             tuple(self._months(taken, feature, key, entry.member, mine)),
             None if table else "cohort",

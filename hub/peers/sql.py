@@ -33,7 +33,7 @@ FORGET = (
 )
 ENTER = f"insert into entries select person, period, atom, {_NAMES} from incoming where counted"
 REMOVE = "delete from {table} where person = ?"
-ENTRIES = f"select period, atom, {_NAMES} from entries where person = ? order by period"
+ENTRIES = "select period, atom, {feature} from entries where person = ? and {feature} <> 65535"
 COUNTED = "select distinct n.name from entries e join people n on n.id = e.person"
 PERIODS = "select period, count(*) from entries group by period order by period"
 SORTED = "create table sorted as from entries order by person, period"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,27 +12,17 @@ from sqlalchemy import Engine, delete
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
-from devices.access import token_hash
 from devices.errors import Conflict, NotFound
-from devices.sample import HOUR, Instant
+from devices.sample import Instant
+from hub.store.sessions import Sessions
 from hub.store.tables import Home, Login, Person, Stay, Token
 
 OPERATOR = "operator"
 PERSON = "person"
-TOKEN_LIFE: Instant = 12 * HOUR
 
 _passwords = PasswordHash((Argon2Hasher(),))
 _NOBODY = "$argon2id$v=19$m=65536,t=3,p=4$c29tZXNhbHRzb21lc2FsdA$8Z8f0Q7Xb3e6y2mUlbZ6Jq0J5h0l5QxJ0d7ZVQ0vYkE"
 """Checked when there is no such login, so that a wrong name takes as long as a wrong password."""
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Who is asking. `person` is set for people."""
-
-    username: str
-    role: str
-    person: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +42,11 @@ class NewPerson:
 
 
 class Accounts:
-    """Homes, people, logins and bearer tokens."""
+    """Homes, people, logins, and their sessions."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self.sessions = Sessions(engine)
 
     def ensure_operator(self, password: str) -> None:
         """See to it that the first operator exists and has this password."""
@@ -67,6 +57,7 @@ class Accounts:
             elif not _passwords.verify(password, login.password_hash):
                 login.password_hash = _passwords.hash(password)
                 session.execute(delete(Token).where(col(Token.username) == OPERATOR))
+        self.sessions.forget()
 
     def add_home(self, *, home_id: str, name: str, timezone: str, now: Instant) -> Home:
         """Raises `Conflict` if there is such a home."""
@@ -167,29 +158,7 @@ class Accounts:
             login = session.get(Login, username)
         if not _passwords.verify(password, login.password_hash if login else _NOBODY) or login is None:
             return None
-        return self.issue(login.username, now=now)
-
-    def issue(self, username: str, *, now: Instant) -> str:
-        """A new bearer token for a login, without asking for its password."""
-        token = secrets.token_urlsafe(32)
-        with Session(self._engine) as session, session.begin():
-            session.execute(delete(Token).where(col(Token.expires_at) < now))
-            session.add(Token(hash=token_hash(token), username=username, expires_at=now + TOKEN_LIFE))
-        return token
-
-    def sign_out(self, token: str) -> None:
-        """The token is worth nothing any more."""
-        with Session(self._engine) as session, session.begin():
-            session.execute(delete(Token).where(col(Token.hash) == token_hash(token)))
-
-    def identify(self, token: str, *, now: Instant) -> Caller | None:
-        """Whose token it is; `None` if nobody's, or no longer."""
-        known = select(col(Login.username), col(Login.role), col(Login.person_id)).join(
-            Token, col(Token.username) == col(Login.username)
-        )
-        with self._engine.connect() as connection:  # asked with every request: rows will do
-            row = connection.execute(known.where(Token.hash == token_hash(token), Token.expires_at >= now)).first()
-        return Caller(*row) if row is not None else None
+        return self.sessions.issue(login.username, now=now)
 
     def _add(self, row: Home, conflict: str) -> Home:
         try:

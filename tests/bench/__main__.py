@@ -25,6 +25,7 @@ from hub.telemetry.duck import DuckStore
 from simulators.load import Pace
 from tests.bench import features, peers, rules
 from tests.bench.alarm import latencies
+from tests.bench.asking import p50_p99
 from tests.bench.bare import answered, drained
 from tests.bench.fleet import register, store
 from tests.bench.rules import RULE
@@ -233,7 +234,7 @@ def daily_features(scratch: Path, *, wearers: int) -> list[Row]:
     tracked = features.tracking(_fresh(scratch, "tracking")) * 1e6
     _, one = features.rebuild(_fresh(scratch, "rebuild") / "one", wearers=1, days=150, cores=1)
     samples, many = features.rebuild(scratch / "rebuild" / "many", wearers=wearers, days=150, cores=None)
-    p50, p99 = peers.p50_p99(features.progress_latencies(_fresh(scratch, "progress") / "hub"))
+    p50, p99 = p50_p99(features.progress_latencies(_fresh(scratch, "progress") / "hub"))
     whole = 1e6 / 90_000  # what a sample costs at the rate that messages of 3 values are to be stored at least
     return [
         Row(
@@ -255,7 +256,7 @@ def among_peers(scratch: Path, *, people: int) -> list[Row]:
     """Counting, freezing and answering among so many people, 12 features, 4 families, in one month."""
     name = f"{people:,} people"
     found = peers.measure(_fresh(scratch, f"peers-{people}") / "ledger", people)
-    p50, p99 = peers.p50_p99(peers.answers(scratch / f"peers-{people}" / "hub", people))
+    p50, p99 = p50_p99(peers.answers(scratch / f"peers-{people}" / "hub", people))
     memory = found.counts_bytes / 1024**2
     said = f"{found.error_mean:.3f}, {found.error_max:.3f} %"
     return [

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
 from pathlib import Path
-from statistics import median, quantiles
+from statistics import median
 from typing import NamedTuple
 
 import duckdb
-import httpx
 import numpy as np
 from numpy.typing import NDArray
 
@@ -25,6 +23,7 @@ from rules.bins import bin_of, bins_of
 from rules.cohorts import Cohort, Member, span
 from rules.families import Cells
 from rules.features import COMPARED, FEATURES
+from tests.bench.asking import paced
 from tests.harness import PASSWORD, HubProcess, add_device, add_home, add_person, ok
 
 PERIOD = 2026 * 12 + 9
@@ -180,32 +179,3 @@ def answers(folder: Path, count: int, *, rate: int = 200, seconds: float = 10.0)
         return asyncio.run(paced(hub.url + "/v1/people/me/peers?metric=steps", tokens, rate=rate, seconds=seconds))
     finally:
         hub.stop()
-
-
-async def paced(url: str, tokens: list[str], *, rate: int, seconds: float) -> list[float]:
-    """Latencies of requests sent at a rate, whether or not those before were answered."""
-    taken: list[float] = []
-    async with httpx.AsyncClient(timeout=30) as client:
-
-        async def ask(token: str) -> None:
-            began = time.perf_counter()
-            answer = await client.get(url, headers={"authorization": token})
-            taken.append(time.perf_counter() - began)
-            assert answer.status_code == 200, answer.text
-
-        await _spread(ask, tokens, rate=rate, seconds=seconds)
-    return sorted(taken)
-
-
-async def _spread(ask: Callable[[str], Awaitable[None]], tokens: list[str], *, rate: int, seconds: float) -> None:
-    started = time.perf_counter()
-    async with asyncio.TaskGroup() as group:
-        for number in range(int(rate * seconds)):
-            await asyncio.sleep(max(0.0, started + number / rate - time.perf_counter()))
-            group.create_task(ask(tokens[number % len(tokens)]))
-
-
-def p50_p99(taken: list[float]) -> tuple[float, float]:
-    """In milliseconds."""
-    cut = quantiles(taken, n=100)
-    return cut[49] * 1000, cut[98] * 1000

@@ -17,13 +17,14 @@ from hub.arrivals import Arrival
 from hub.recommender import Recommendation
 from hub.store import engine as engine_module
 from hub.store import ledger as ledger_module
-from hub.store.accounts import OPERATOR, PERSON, TOKEN_LIFE, Accounts, Caller, NewPerson
+from hub.store.accounts import OPERATOR, PERSON, Accounts, NewPerson
 from hub.store.consents import Consent, Consents
 from hub.store.engine import open_engine
 from hub.store.enrolment import Enrolment, Placed, Resident
 from hub.store.fleet import CLIENT_IDS_KEPT, Fleet
 from hub.store.ledger import Ledger, Tick, Turn
 from hub.store.recommendations import DISMISSED, EXPIRED, TAKEN, WITHDRAWN, RecommendationStore
+from hub.store.sessions import TOKEN_LIFE, Caller
 from hub.store.tables import QuarantineRow
 from rules.decision import Decision
 from rules.view import Clause
@@ -150,14 +151,14 @@ def test_a_file_that_is_no_database_is_unavailable(tmp_path):
 def test_the_operator_is_made_with_the_password(accounts):
     accounts.ensure_operator(PASSWORD)
     token = accounts.sign_in(username=OPERATOR, password=PASSWORD, now=NOW)
-    assert accounts.identify(token, now=NOW) == Caller(OPERATOR, OPERATOR, None)
+    assert accounts.sessions.identify(token, now=NOW) == Caller(OPERATOR, OPERATOR, None)
 
 
 def test_a_changed_operator_password_ends_what_was_signed_in(accounts):
     accounts.ensure_operator(PASSWORD)
     token = accounts.sign_in(username=OPERATOR, password=PASSWORD, now=NOW)
     accounts.ensure_operator("another password")
-    assert accounts.identify(token, now=NOW) is None
+    assert accounts.sessions.identify(token, now=NOW) is None
     assert accounts.sign_in(username=OPERATOR, password=PASSWORD, now=NOW) is None
     assert accounts.sign_in(username=OPERATOR, password="another password", now=NOW)
 
@@ -166,17 +167,47 @@ def test_the_same_operator_password_leaves_everybody_signed_in(accounts):
     accounts.ensure_operator(PASSWORD)
     token = accounts.sign_in(username=OPERATOR, password=PASSWORD, now=NOW)
     accounts.ensure_operator(PASSWORD)
-    assert accounts.identify(token, now=NOW) is not None
+    assert accounts.sessions.identify(token, now=NOW) is not None
 
 
 def test_a_person_signs_in_and_out(accounts, minji):
     token = accounts.sign_in(username="minji", password=PASSWORD, now=NOW)
-    assert accounts.identify(token, now=NOW) == Caller("minji", PERSON, "minji")
-    other = accounts.issue("minji", now=NOW)
-    accounts.sign_out(token)
-    assert accounts.identify(token, now=NOW) is None
-    assert accounts.identify(other, now=NOW) is not None
-    accounts.sign_out(token)
+    assert accounts.sessions.identify(token, now=NOW) == Caller("minji", PERSON, "minji")
+    other = accounts.sessions.issue("minji", now=NOW)
+    accounts.sessions.end(token)
+    assert accounts.sessions.identify(token, now=NOW) is None
+    assert accounts.sessions.identify(other, now=NOW) is not None
+    accounts.sessions.end(token)
+
+
+def test_a_token_that_ends_while_it_is_looked_up_is_not_remembered(accounts, minji, monkeypatch):
+    sessions = accounts.sessions
+    token, remember = sessions.issue("minji", now=NOW), sessions._remember
+
+    def late(*known):
+        sessions.end(token)
+        remember(*known)
+
+    monkeypatch.setattr(sessions, "_remember", late)
+    sessions.identify(token, now=NOW)
+    assert sessions.recall(token, now=NOW) is None
+    assert sessions.identify(token, now=NOW) is None
+
+
+def test_a_token_known_by_heart_is_good_for_its_life_and_no_longer(accounts, minji):
+    token = accounts.sessions.issue("minji", now=NOW)
+    assert accounts.sessions.recall(token, now=NOW) is None
+    accounts.sessions.identify(token, now=NOW)
+    assert accounts.sessions.recall(token, now=NOW + TOKEN_LIFE) == Caller("minji", PERSON, "minji")
+    assert accounts.sessions.recall(token, now=NOW + TOKEN_LIFE + 1) is None
+
+
+def test_no_more_tokens_are_known_by_heart_than_there_is_room_for(accounts, minji, monkeypatch):
+    monkeypatch.setattr("hub.store.sessions.REMEMBERED", 2)
+    tokens = [accounts.sessions.issue("minji", now=NOW) for _ in range(3)]
+    for token in tokens:
+        accounts.sessions.identify(token, now=NOW)
+    assert [accounts.sessions.recall(token, now=NOW) is not None for token in tokens] == [False, True, True]
 
 
 @pytest.mark.parametrize(("username", "password"), [("minji", "wrong password"), ("minji", ""), ("nobody", PASSWORD)])
@@ -186,20 +217,20 @@ def test_wrong_names_and_passwords_are_not_let_in(accounts, minji, username, pas
 
 def test_a_token_is_good_for_its_life_and_no_longer(accounts, minji):
     token = accounts.sign_in(username="minji", password=PASSWORD, now=NOW)
-    assert accounts.identify(token, now=NOW + TOKEN_LIFE) is not None
-    assert accounts.identify(token, now=NOW + TOKEN_LIFE + 1) is None
+    assert accounts.sessions.identify(token, now=NOW + TOKEN_LIFE) is not None
+    assert accounts.sessions.identify(token, now=NOW + TOKEN_LIFE + 1) is None
 
 
 def test_expired_tokens_are_swept_when_somebody_signs_in(accounts, minji, engine):
-    accounts.issue("minji", now=NOW)
-    accounts.issue("minji", now=NOW + TOKEN_LIFE + 1)
+    accounts.sessions.issue("minji", now=NOW)
+    accounts.sessions.issue("minji", now=NOW + TOKEN_LIFE + 1)
     with engine.connect() as connection:
         assert connection.execute(text("select count(*) from token")).scalar() == 1
 
 
 @pytest.mark.parametrize("token", ["", "nonsense", token_hash("x"), "x" * 10_000, "ключ"])
 def test_what_is_no_token_is_nobody_s(accounts, token):
-    assert accounts.identify(token, now=NOW) is None
+    assert accounts.sessions.identify(token, now=NOW) is None
 
 
 def test_homes_and_people_are_read_back(accounts, minji):
@@ -622,7 +653,7 @@ def test_a_login_is_given_once_to_those_who_have_none(engine, accounts, minji):
     Enrolment(engine).add_people(PEOPLE[1:], by="x", now=NOW)
     accounts.add_login("bo", username="bo", password=PASSWORD)
     token = accounts.sign_in(username="bo", password=PASSWORD, now=NOW)
-    assert accounts.identify(token, now=NOW) == Caller("bo", PERSON, "bo")
+    assert accounts.sessions.identify(token, now=NOW) == Caller("bo", PERSON, "bo")
     for person, username in (("bo", "other"), ("minji", "third")):
         with pytest.raises(Conflict, match="can sign in already"):
             accounts.add_login(person, username=username, password=PASSWORD)

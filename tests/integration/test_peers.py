@@ -209,10 +209,10 @@ def test_who_did_not_say_yes_is_not_counted_and_who_leaves_is_as_if_never_there(
     crowd.leave("quiet")
     after = crowd.peers.ledger.column("steps", OCTOBER)
     assert sorted(zip(after.atom, after.bin, strict=True)) == sorted(zip(before.atom, before.bin, strict=True))
-    assert crowd.peers.ledger.entries("quiet") == []
+    assert crowd.peers.ledger.entries("quiet", "steps") == []
     crowd.walk({"quiet": 9_000})
     crowd.settle()
-    assert crowd.peers.ledger.entries("quiet") == []
+    assert crowd.peers.ledger.entries("quiet", "steps") == []
 
 
 def test_answers_are_frozen_until_the_next_day_and_one_leaving_changes_nothing_that_is_told(crowd):
@@ -255,8 +255,8 @@ def test_late_data_moves_a_count_and_everything_outlives_a_restart(crowd):
     crowd.open()
     assert crowd.bands(names[1:20]) == {name: told[name] for name in names[1:20]}
     crowd.settle()
-    (entry,) = crowd.peers.ledger.entries("p0000")
-    assert entry.bins["steps"] == 30_000 / STEPS.step
+    (entry,) = crowd.peers.ledger.entries("p0000", "steps")
+    assert entry.bin == 30_000 / STEPS.step
     assert len(crowd.peers.ledger.column("steps", OCTOBER).bin) == 120
 
 
@@ -268,8 +268,8 @@ def test_what_changes_while_somebody_is_counted_is_counted_next(crowd):
     crowd.peers.ledger.enter(crowd.peers._rows([]), due)
     assert [each.person for each in crowd.peers.ledger.due(10)] == ["p"]
     crowd.settle()
-    (entry,) = crowd.peers.ledger.entries("p")
-    assert entry.bins["steps"] == 9_000 / STEPS.step
+    (entry,) = crowd.peers.ledger.entries("p", "steps")
+    assert entry.bin == 9_000 / STEPS.step
     assert crowd.peers.ledger.due(10) == []
 
 

@@ -1,0 +1,62 @@
+"""Requests at a rate, whether or not those before were answered, by a client that takes next to nothing itself: a library
+for HTTP would take longer than the hub, on the same two cores."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from statistics import quantiles
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+CONNECTIONS = 32
+
+
+class Lane(NamedTuple):
+    """A connection that is kept."""
+
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+
+    async def ask(self, request: bytes) -> None:
+        """Send a request and read all of its answer, which must be 200."""
+        self.writer.write(request)
+        head = await self.reader.readuntil(b"\r\n\r\n")
+        length = int(head.lower().split(b"content-length:", 1)[1].split(b"\r\n", 1)[0])
+        body = await self.reader.readexactly(length)
+        assert head.startswith(b"HTTP/1.1 200"), head + body
+
+
+async def paced(url: str, authorizations: Sequence[str], *, rate: float, seconds: float) -> list[float]:
+    """Seconds from when each request was due to its answer, sorted: what waits for a free connection counts too."""
+    parts = urlsplit(url)
+    target, host = f"{parts.path}?{parts.query}", parts.netloc
+    requests = [
+        f"GET {target} HTTP/1.1\r\nHost: {host}\r\nAuthorization: {each}\r\n\r\n".encode() for each in authorizations
+    ]
+    lanes: asyncio.Queue[Lane] = asyncio.Queue()
+    for _ in range(CONNECTIONS):
+        lanes.put_nowait(Lane(*await asyncio.open_connection(parts.hostname, parts.port)))
+    taken: list[float] = []
+    started = time.perf_counter()
+
+    async def ask(number: int) -> None:
+        lane = await lanes.get()
+        await lane.ask(requests[number % len(requests)])
+        taken.append(time.perf_counter() - started - number / rate)
+        lanes.put_nowait(lane)
+
+    async with asyncio.TaskGroup() as group:
+        for number in range(int(rate * seconds)):
+            await asyncio.sleep(max(0.0, started + number / rate - time.perf_counter()))
+            group.create_task(ask(number))
+    while not lanes.empty():
+        lanes.get_nowait().writer.close()
+    return sorted(taken)
+
+
+def p50_p99(taken: Sequence[float]) -> tuple[float, float]:
+    """In milliseconds."""
+    cut = quantiles(taken, n=100)
+    return cut[49] * 1000, cut[98] * 1000
