@@ -1,6 +1,6 @@
 """Counts: how many people of a cell are in which bin of a feature in a month.
 
-Whole numbers that go up by one and down by one, so that who leaves is out as if they had never been in; a sketch of a
+Whole numbers, counted from the ledger for each snapshot, so that who left is out as if they had never been in; a sketch of a
 distribution could not do that.
 """
 
@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from devices.errors import Conflict
 from rules.bins import NO_BIN, bins
 from rules.features import FEATURES, Feature
 
@@ -32,38 +31,6 @@ class Counts:
     def nbytes(self) -> int:
         """The room that all counts take, in bytes."""
         return sum(count.nbytes for by_cell in self._by_cell.values() for count in by_cell.values())
-
-    def periods(self) -> set[int]:
-        """The months of which there are counts."""
-        return {period for _, period in self._by_cell}
-
-    def cells(self, feature: str, period: int) -> list[int]:
-        """The cells that somebody is or was in."""
-        return sorted(self._by_cell.get((feature, period), ()))
-
-    def forget(self, period: int) -> None:
-        """Drop a month."""
-        self._by_cell = {key: by_cell for key, by_cell in self._by_cell.items() if key[1] != period}
-
-    def add(self, cells: Iterable[int], feature: str, period: int, at: int, by: int = 1) -> None:
-        """Count somebody in bin `at` of a feature, in all their cells, or with -1 no longer.
-
-        Raises `Conflict`, and counts nothing, where it would come to fewer than none: then they were never counted there.
-        """
-        by_cell = self._by_cell.setdefault((feature, period), {})
-        counts = [by_cell[cell] if cell in by_cell else self._new(by_cell, cell, feature) for cell in cells]
-        if by < 0 and any(count[at] < -by for count in counts):
-            raise Conflict(
-                f"Fewer than no people in bin {at} of {feature} in month {period}: they were not counted there."
-            )
-        for count in counts:
-            count[at] += by
-
-    def move(self, cells: Sequence[int], feature: str, period: int, *, old: int, new: int) -> None:
-        """Count somebody in another bin; raises `Conflict` as `add` does."""
-        if old != new:
-            self.add(cells, feature, period, old, -1)
-            self.add(cells, feature, period, new, 1)
 
     def of(self, cells: Iterable[int], feature: str, period: int) -> NDArray[np.int64]:
         """How many are in each bin [bins], over all the cells named."""

@@ -127,9 +127,9 @@ class PeerLedger:
         """The months there are, and how many people are counted in each."""
         return dict(self._file.rows(sql.PERIODS))
 
-    def column(self, feature: str, period: int) -> Column:
-        """Everybody with a value of a feature in a month."""
-        found = self._file.columns(sql.COLUMN.format(feature=feature), [period])
+    def column(self, feature: str, period: int, *, atoms: int) -> Column:
+        """Everybody with a value of a feature in a month, who is of one of the first so many atoms."""
+        found = self._file.columns(sql.COLUMN.format(feature=feature), [period, atoms])
         return Column(np.ma.filled(found["atom"], 0), np.ma.filled(found["bin"], 0))
 
     def tidy(self) -> None:

@@ -66,7 +66,7 @@ class Among:
 
 
 class Peers:
-    """Any thread may ask; one at a time finds months, or takes a snapshot."""
+    """Any thread may ask; one at a time finds months, and one takes a snapshot, for which nobody else waits."""
 
     def __init__(
         self,
@@ -81,7 +81,7 @@ class Peers:
         self.ledger = PeerLedger(path)
         self._members, self._keeper = members, keeper
         self._path, self._now, self._floors = path.with_suffix(".snapshot"), now, floors
-        self._working = threading.Lock()
+        self._counting, self._telling = threading.Lock(), threading.Lock()
         self._snapshot = snapshot.read(self._path)
         keeper.on_kept = self.changed
 
@@ -104,7 +104,7 @@ class Peers:
         """Somebody joined, and is counted from now on, or left, and is counted no longer."""
         if consent.purpose != PEERS:
             return
-        with self._working:
+        with self._counting:
             if not consent.granted:
                 self.ledger.remove(consent.person)
             else:
@@ -112,7 +112,7 @@ class Peers:
 
     def catch_up(self) -> int:
         """Count those anew of whom something changed, some at a time; how many that were."""
-        with self._working:
+        with self._counting:
             due = self.ledger.due(AT_ONCE)
             if due:
                 self.ledger.enter(self._rows([each for each in due if self._members.counts(each.person)]), due)
@@ -128,9 +128,9 @@ class Peers:
             self.take_snapshot()
 
     def take_snapshot(self) -> Snapshot:
-        """Freeze what is told from now on."""
-        self._reconcile()
-        with self._working:
+        """Freeze what is told from now on. Who comes or goes meanwhile is in it or not, and in the next as they should be."""
+        with self._telling:
+            self._reconcile()
             self.ledger.tidy()
             now = self._now()
             since = month_of(_day(now)) - MONTHS_TOLD + 1

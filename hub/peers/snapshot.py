@@ -45,12 +45,12 @@ def take(
     ledger: PeerLedger, before: Snapshot | None, *, since: int, floors: Floors = FLOORS
 ) -> Iterator[tuple[Key, Publication]]:
     """Publish every feature in every month from `since` on, one after the other: what is not told again is gone."""
-    atoms, cells = list(ledger.members), Cells()
+    atoms, cells = list(ledger.members), Cells()  # who is met while this goes on is told of next time
     cells_of = np.array([cells.of(atom) for atom in atoms], np.int32)
     offered = candidates(atoms, offered=OFFERED)
     for period in [period for period in ledger.periods() if period >= since]:
         for feature in COMPARED:
-            column = ledger.column(feature.name, period)
+            column = ledger.column(feature.name, period, atoms=len(atoms))
             people = np.bincount(column.atom, minlength=len(atoms)).astype(np.int64)
             crowd = Crowd(cells=cells, atoms=atoms, candidates=offered, people=people)
             counts = _counted(column, cells_of, feature, period)

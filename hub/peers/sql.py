@@ -37,4 +37,4 @@ ENTRIES = "select period, atom, {feature} from entries where person = ? and {fea
 COUNTED = "select distinct n.name from entries e join people n on n.id = e.person"
 PERIODS = "select period, count(*) from entries group by period order by period"
 SORTED = "create table sorted as from entries order by person, period"
-COLUMN = "select atom, {feature} as bin from entries where period = ? and {feature} <> 65535"
+COLUMN = "select atom, {feature} as bin from entries where period = ? and atom < ? and {feature} <> 65535"

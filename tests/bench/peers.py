@@ -107,7 +107,10 @@ def measure(folder: Path, count: int) -> Measured:
     snapshot.write(folder / "snapshot", snapshot.Snapshot(0, taken))
     seconds = time.perf_counter() - began
     cells_of = np.array([cells.of(member) for cells in [Cells()] for member in ledger.members], np.int32)
-    counted = [snapshot._counted(ledger.column(f.name, PERIOD), cells_of, f, PERIOD).nbytes for f in COMPARED]
+    counted = [
+        snapshot._counted(ledger.column(f.name, PERIOD, atoms=len(crowd.members)), cells_of, f, PERIOD).nbytes
+        for f in COMPARED
+    ]
     update, withdrawal = _moves(ledger)
     ledger.close()
     exact, errors = _exactly(folder, crowd)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import UTC, date, datetime
 
@@ -14,6 +16,7 @@ from devices.sample import DAY
 from hub.catalogue import load_models
 from hub.features.keeper import Keeper
 from hub.features.store import FeatureStore
+from hub.peers import snapshot
 from hub.peers.members import Members
 from hub.peers.peers import Peers
 from hub.registry import Registry
@@ -23,6 +26,7 @@ from hub.store.engine import open_engine
 from hub.store.fleet import Fleet
 from hub.store.tables import Device, Home, Ownership, Person
 from hub.telemetry.duck import DuckStore
+from rules.bins import bin_of
 from rules.consent import PEERS
 from rules.daily import KEPT
 from rules.features import FEATURES
@@ -134,8 +138,9 @@ def test_everybody_is_told_the_band_that_counting_by_hand_comes_to(crowd):
     assert crowd.peers.ledger.periods() == {OCTOBER: 1_500}
     assert crowd.peers.among(names[0], STEPS, BY).missing == "snapshot"
     crowd.peers.keep_daily()
-    values = [value // 5 for value in steps.values()]
-    assert crowd.bands(names[::6]) == {name: _exact_band(steps[name] // 5, values) for name in names[::6]}
+    binned = {name: bin_of(STEPS, value) for name, value in steps.items()}
+    values = list(binned.values())
+    assert crowd.bands(names[::6]) == {name: _exact_band(binned[name], values) for name in names[::6]}
     among = crowd.peers.among(names[0], STEPS, BY)
     assert (among.period, among.comparison.rung) == (OCTOBER, "month")
     assert abs(among.mine - steps[names[0]]) <= STEPS.step
@@ -201,13 +206,13 @@ def test_who_did_not_say_yes_is_not_counted_and_who_leaves_is_as_if_never_there(
     steps = _walks([*names, "quiet"])
     crowd.walk(steps)
     crowd.settle()
-    before = crowd.peers.ledger.column("steps", OCTOBER)
+    before = crowd.peers.ledger.column("steps", OCTOBER, atoms=99)
     assert len(before.bin) == 200
     crowd.join("quiet")
     crowd.settle()
-    assert len(crowd.peers.ledger.column("steps", OCTOBER).bin) == 201
+    assert len(crowd.peers.ledger.column("steps", OCTOBER, atoms=99).bin) == 201
     crowd.leave("quiet")
-    after = crowd.peers.ledger.column("steps", OCTOBER)
+    after = crowd.peers.ledger.column("steps", OCTOBER, atoms=99)
     assert sorted(zip(after.atom, after.bin, strict=True)) == sorted(zip(before.atom, before.bin, strict=True))
     assert crowd.peers.ledger.entries("quiet", "steps") == []
     crowd.walk({"quiet": 9_000})
@@ -257,7 +262,7 @@ def test_late_data_moves_a_count_and_everything_outlives_a_restart(crowd):
     crowd.settle()
     (entry,) = crowd.peers.ledger.entries("p0000", "steps")
     assert entry.bin == 30_000 / STEPS.step
-    assert len(crowd.peers.ledger.column("steps", OCTOBER).bin) == 120
+    assert len(crowd.peers.ledger.column("steps", OCTOBER, atoms=99).bin) == 120
 
 
 def test_what_changes_while_somebody_is_counted_is_counted_next(crowd):
@@ -271,6 +276,37 @@ def test_what_changes_while_somebody_is_counted_is_counted_next(crowd):
     (entry,) = crowd.peers.ledger.entries("p", "steps")
     assert entry.bin == 9_000 / STEPS.step
     assert crowd.peers.ledger.due(10) == []
+
+
+def test_nobody_waits_for_a_snapshot_and_who_comes_meanwhile_is_in_the_next(crowd, monkeypatch):
+    names = _names(120)
+    crowd.add(names)
+    crowd.walk(_walks(names))
+    crowd.settle()
+    take, begun, go_on = snapshot.take, threading.Event(), threading.Event()
+
+    def slowly(*args, **options):
+        told = take(*args, **options)
+        yield next(told)
+        begun.set()
+        assert go_on.wait(30)
+        yield from told
+
+    monkeypatch.setattr(snapshot, "take", slowly)
+    with ThreadPoolExecutor() as pool:
+        taken = pool.submit(crowd.peers.take_snapshot)
+        assert begun.wait(30)
+        crowd.leave("p0000")
+        crowd.add(["new"], sex="other")
+        crowd.walk({"new": 5_000})
+        crowd.settle()
+        assert crowd.peers.ledger.entries("p0000", "steps") == []
+        assert len(crowd.peers.ledger.entries("new", "steps")) == 1
+        go_on.set()
+        first = taken.result(30).publications[("sleep_minutes", OCTOBER)]
+    assert {member.sex for member in first.met} == {"female"}
+    second = crowd.peers.take_snapshot().publications[("sleep_minutes", OCTOBER)]
+    assert {member.sex for member in second.met} == {"female", "other"}
 
 
 def test_children_and_months_with_few_days_or_before_the_watch_are_not_compared(crowd):

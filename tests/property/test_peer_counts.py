@@ -1,13 +1,13 @@
-"""Counts: every person once in each family, built at once or one by one, never fewer than none, as if never joined."""
+"""Counts: every person once in each family, in pieces or whole, and cells that add up to cohorts."""
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from devices.errors import Conflict
 from rules import counts as counts_file
 from rules.bins import NO_BIN, bins
 from rules.cohorts import AGE_BANDS, CHILD, Cohort, Member, Span
@@ -32,28 +32,33 @@ people = st.lists(
 )
 
 
-def one_by_one(everybody, cells, counts=None, by=1):
+def one_by_one(everybody, cells):
+    """How many there are of each feature, cell and bin, where there is anybody."""
+    return Counter(
+        (feature.name, cell, at)
+        for member, where in everybody
+        for feature, at in zip(FEW, where, strict=True)
+        if at != NO_BIN
+        for cell in cells.of(member)
+    )
+
+
+def at_once(everybody, cells, counts=None):
     counts = counts or Counts()
-    for member, where in everybody:
-        for feature, at in zip(FEW, where, strict=True):
-            if at != NO_BIN:
-                counts.add(cells.of(member), feature.name, MAY, at, by)
-    return counts
-
-
-def at_once(everybody, cells, counts):
     numbers = np.array([cells.of(member) for member, _ in everybody], dtype=np.int32).reshape(-1, len(FAMILIES))
     binned = np.array([where for _, where in everybody], dtype=np.uint16).reshape(-1, len(FEW))
     counts.take_in(numbers, binned, FEW, MAY)
+    return counts
 
 
-def contents(counts):
-    """Everything that is counted; cells of which all have left are as if they had never been."""
+def contents(counts, cells):
+    """The same of counts."""
     return {
-        (feature.name, cell): counts.of([cell], feature.name, MAY).tolist()
+        (feature.name, cell, at): people
         for feature in FEW
-        for cell in counts.cells(feature.name, MAY)
-        if counts.of([cell], feature.name, MAY).any()
+        for cell in range(len(cells.all))
+        for at, people in enumerate(counts.of([cell], feature.name, MAY).tolist())
+        if people
     }
 
 
@@ -63,7 +68,7 @@ def test_built_at_once_is_as_built_one_by_one(everybody, cut):
     cells, built = Cells(), Counts()
     for some in (everybody[:cut], everybody[cut:]):
         at_once(some, cells, built)
-    assert contents(built) == contents(one_by_one(everybody, cells))
+    assert contents(built, cells) == one_by_one(everybody, cells)
 
 
 def test_built_in_many_small_pieces_is_as_built_one_by_one(monkeypatch):
@@ -78,21 +83,20 @@ def test_built_in_many_small_pieces_is_as_built_one_by_one(monkeypatch):
         for _ in range(400)
     ]
     at_once(everybody, cells, built)
-    assert contents(built) == contents(one_by_one(everybody, cells))
+    assert contents(built, cells) == one_by_one(everybody, cells)
 
 
 def test_who_has_no_cell_is_not_counted():
     built = Counts()
     built.take_in(np.array([[-1, -1], [3, 4]]), np.array([[5], [5]], dtype=np.uint16), FEW[:1], MAY)
-    assert built.cells("steps", MAY) == [3, 4]
-    assert built.of([3], "steps", MAY).sum() == 1
+    assert [built.of([cell], "steps", MAY).sum() for cell in (-1, 0, 3, 4)] == [0, 0, 1, 1]
 
 
 @given(people)
 @settings(deadline=None)
 def test_each_family_adds_up_to_everybody_with_a_value(everybody):
     cells = Cells()
-    counts = one_by_one(everybody, cells)
+    counts = at_once(everybody, cells)
     for place, feature in enumerate(FEW):
         valued = sum(where[place] != NO_BIN for _, where in everybody)
         for family in FAMILIES:
@@ -104,7 +108,7 @@ def test_each_family_adds_up_to_everybody_with_a_value(everybody):
 @settings(deadline=None)
 def test_cells_add_up_to_every_cohort_that_can_be_asked_for(everybody, data):
     cells = Cells()
-    counts = one_by_one(everybody, cells)
+    counts = at_once(everybody, cells)
     by = data.draw(st.sampled_from(servable()))
     drawn = data.draw(members.filter(lambda member: all(member.value(name) is not None for name in by)))
     facts = {name: drawn.value(name) for name in by if name != "acquired_month"}
@@ -122,44 +126,11 @@ def test_cells_add_up_to_every_cohort_that_can_be_asked_for(everybody, data):
     assert found.tolist() == np.bincount(np.array(inside, dtype=int), minlength=bins(FEW[0])).tolist()
 
 
-@given(people, people, st.data())
-@settings(deadline=None)
-def test_who_left_has_never_joined(stay, leave, data):
-    cells, numbered = Cells(), data.draw(st.permutations([(each, 0) for each in stay] + [(each, 1) for each in leave]))
+def test_months_are_apart():
     counts = Counts()
-    one_by_one([each for each, _ in numbered], cells, counts)
-    one_by_one([each for each, leaving in numbered if leaving], cells, counts, by=-1)
-    assert contents(counts) == contents(one_by_one(stay, cells))
-
-
-@given(people, members, st.integers(0, 10))
-def test_nobody_leaves_who_was_not_there_and_nothing_is_changed_by_it(everybody, stranger, at):
-    cells = Cells()
-    there = [(member, (5, 5, 5)) for member, _ in everybody if member.region is None]
-    counts = one_by_one(there, cells)
-    before = contents(counts)
-    stranger = Member(model=stranger.model, acquired=stranger.acquired, region="KR-26")
-    with pytest.raises(Conflict):
-        counts.add(cells.of(stranger), "steps", MAY, at, -1)
-    assert contents(counts) == before
-
-
-def test_late_values_move_a_person():
-    counts = Counts()
-    counts.add((0, 1), "steps", MAY, 10)
-    counts.move((0, 1), "steps", MAY, old=10, new=12)
-    assert np.flatnonzero(counts.of([0], "steps", MAY)).tolist() == [12]
-    with pytest.raises(Conflict):
-        counts.move((0, 1), "steps", MAY, old=10, new=11)
-
-
-def test_months_are_apart_and_can_be_dropped():
-    counts = Counts()
-    counts.add((0,), "steps", MAY, 10)
-    counts.add((0,), "steps", MAY + 1, 11)
-    counts.forget(MAY)
-    assert counts.periods() == {MAY + 1}
-    assert not counts.of([0], "steps", MAY).any()
+    for month, at in ((MAY, 10), (MAY + 1, 11)):
+        counts.take_in(np.array([[0]]), np.array([[at]], dtype=np.uint16), FEW[:1], month)
+    assert [np.flatnonzero(counts.of([0], "steps", month)).tolist() for month in (MAY, MAY + 1)] == [[10], [11]]
 
 
 def test_children_are_in_no_cell():
@@ -178,6 +149,5 @@ def test_counts_of_any_feature_in_eight_hundred_cells_stay_within_a_hundred_mega
     """They are counted a feature at a time."""
     for feature in COMPARED:
         counts = Counts()
-        for cell in range(800):
-            counts.add((cell,), feature.name, MAY, 0)
+        counts.take_in(np.arange(800)[:, None], np.zeros((800, 1), dtype=np.uint16), [feature], MAY)
         assert counts.nbytes <= 100_000_000, feature.name

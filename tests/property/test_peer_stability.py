@@ -14,7 +14,7 @@ from rules.atoms import candidates, tally
 from rules.bins import bin_of, bins
 from rules.cohorts import Member
 from rules.counts import Counts
-from rules.families import Cells
+from rules.families import FAMILIES, Cells
 from rules.features import FEATURES
 from rules.floors import FLOORS, Floors
 from rules.publication import Crowd, publish
@@ -33,8 +33,8 @@ def counted(where):
 def published(everybody, before=None, floors=SMALL):
     """What is told of people: (member, bin) each."""
     cells, counts = Cells(), Counts()
-    for member, at in everybody:
-        counts.add(cells.of(member), "steps", MAY, at)
+    numbers = np.array([cells.of(member) for member, _ in everybody], dtype=np.int32).reshape(-1, len(FAMILIES))
+    counts.take_in(numbers, np.array([[at] for _, at in everybody], dtype=np.uint16).reshape(-1, 1), [STEPS], MAY)
     atoms, people = tally(Counter(member for member, _ in everybody), met=before.met if before else ())
     crowd = Crowd(cells=cells, atoms=atoms, candidates=candidates(atoms), people=people)
     return publish("steps", MAY, counts=counts, crowd=crowd, before=before, floors=floors)
