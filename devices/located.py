@@ -98,7 +98,7 @@ def _plain(node: yaml.Node, path: Path, lines: Lines, faults: list[Fault], file:
             return [_plain(each, (*path, i), lines, faults, file) for i, each in enumerate(node.value)]
         case _:
             try:
-                return yaml.SafeLoader("").construct_object(node)
+                return yaml.constructor.SafeConstructor().construct_object(node)
             except (ValueError, KeyError, AttributeError, OverflowError, yaml.YAMLError):
                 faults.append(fault_at(lines, path, file=file, reason=f"{str(node.value)[:40]!r} cannot be read"))
                 return None

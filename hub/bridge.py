@@ -152,6 +152,7 @@ class Bridge:
     def _serve(self) -> float | None:
         """Read and write until the connection ends; the back-off to begin with if it was a good one."""
         client, good = self._client, None
+        self._write()  # the library has only put down what it says first
         while (wire := client.wire) is not None and client.socket() is not None:
             if self._stopping.is_set():
                 self._say_goodbye()

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import structlog
 from sqlalchemy import Engine as Database
@@ -94,7 +95,6 @@ class Hub:
     gate: Gate
     desk: Desk
     recommendations: RecommendationStore
-
     intake: Intake
     rulebook: Rulebook
     replays: Replays
@@ -121,136 +121,189 @@ class Hub:
         return troubles + ([self.pipeline.trouble] if self.pipeline.trouble else [])
 
 
+class _Mind(NamedTuple):
+    """What thinks: rules, and the pipeline that feeds them."""
+
+    metrics: Metrics
+    recommendations: RecommendationStore
+    inbox: Inbox
+    pipeline: Pipeline
+    rulebook: Rulebook
+
+
+class _Doors(NamedTuple):
+    """What listens and speaks: to devices, and to whoever follows what happens."""
+
+    feed: Feed
+    narrator: Narrator
+    refusals: Refusals
+    bridge: Bridge
+    outbox: Outbox
+    gatekeeper: Gatekeeper | None
+    broker: EmbeddedBroker | None
+
+
 @contextlib.contextmanager
 def open_hub(settings: Settings) -> Iterator[Hub]:
     """Build and start everything; stop it on the way out, inbox drained. Raises `HubError` in one clear line."""
     with contextlib.ExitStack() as stack:
         data_dir = _moved_in(settings.data_dir, stack)
-        hub_id = kept(data_dir / "client-id", _new_id)
+        broker = _start_broker(settings, stack)  # first: it lets nobody in yet, and gets ready while the stores open
         stores = _open_stores(settings, stack)
-        registry, ledger, telemetry, keeper = stores.registry, stores.ledger, stores.telemetry, stores.keeper
-        metrics, feed, inbox = Metrics(), Feed(), Inbox()
-        engine = Engine(grants=registry.grants)
-        engine.on_loop = lambda decision: log.warning("rule_loop_cut", rule=decision.rule)
         stores.accounts.ensure_operator(_operator_password(settings))
         peers = _open_peers(data_dir, stores, stack)
         learn(stores)
-        boards = Boards(BoardStore(stores.database), registry)
-        boards.settle()
-        recommendations = RecommendationStore(stores.database)
-        pipeline = Pipeline(
-            inbox=inbox,
-            registry=registry,
-            telemetry=telemetry,
-            records=Records(ledger, stores.consents, Recommender(registry, recommendations, load_catalogues())),
-            snapshots=Snapshots(data_dir / "rules.snapshot", engine),
-            metrics=metrics,
-        )
-        histories = Histories(registry, stores.fleet, telemetry)
-        rulebook = Rulebook(RuleStore(stores.database), engine, pipeline, registry, histories)
-        rulebook.open(load_packs(registry.models, tested=False))
-        if caught_up := pipeline.catch_up():
-            log.info("rules_caught_up", changes=caught_up)
-        rulebook.rebuild(pipeline.begun_anew)
-        rulebook.begin(at=time.time_ns() // 1_000_000)
-        registry.on_known = pipeline.begin
-        narrator = Narrator(feed, registry, metrics)
-        presence = Presence(registry, pipeline, narrator, embedded=settings.embedded_broker)
-        refusals = Refusals(stores.fleet)
-
-        broker = _start_broker(settings, refusals, stack)
-        bridge = Bridge(_address(settings, broker), client_id=hub_id, inbox=inbox)
-        outbox = Outbox(
-            ledger, bridge, home_of=presence.home_of, is_here=presence.is_here, on_moved=narrator.command_moved
-        )
-        presence.on_return = outbox.device_returned
-        presence.on_commands = lambda recorded: outbox.offer(recorded.commands)
-        pipeline.observer = presence
-
-        bridge.start()
-        stack.callback(bridge.stop)
-        stack.callback(_settle, telemetry, pipeline)
-        pipeline.start(bridge)
-        stack.callback(pipeline.stop)
-        stack.callback(bridge.pause)
-        outbox.start()
-        stack.callback(outbox.stop)
-        gatekeeper = _start_gatekeeper(broker, stores.fleet, refusals, presence, stack)
-        delivery_store = _start_deliveries(stores.database, stack)
-        upkeep = Upkeep(
-            [
-                Chore("roll", ROLL_EVERY, telemetry.roll),
-                Chore("features", FEATURES_EVERY, keeper.keep_up),
-                Chore("peers", PEERS_EVERY, peers.catch_up),
-                Chore("peers_snapshot", DAILY_EVERY, peers.keep_daily),
-                Chore("pass_time", PASS_TIME_EVERY, pipeline.let_time_pass),
-                Chore("snapshot", SNAPSHOT_EVERY, pipeline.take_snapshot),
-                Chore("keep_snapshot", FLUSH_EVERY, pipeline.keep_snapshot),
-                Chore("expire", EXPIRE_EVERY, partial(expire, recommendations, narrator)),
-                Chore("trim", TRIM_EVERY, partial(trim, telemetry, ledger, registry), at_once=True),
-                Chore("tell_twins", TELL_TWINS_EVERY, narrator.tell_twins),
-                Chore("refusals", FLUSH_EVERY, lambda: ledger.record_refusals(refusals.take())),
-                Chore("gauges", FLUSH_EVERY, partial(_gauge, metrics, bridge, broker)),
-            ]
-        )
+        mind = _wake(data_dir, stores)
+        doors = _open_doors(settings, broker, stores, mind, stack)
+        hub = _hub(settings, stores, peers, mind, doors, _start_deliveries(stores.database, stack))
+        upkeep = Upkeep(_chores(hub, stores, doors))
         upkeep.start()
         stack.callback(upkeep.stop)
+        yield hub
 
-        intake = Intake(
-            data_dir / "imports",
-            registry=registry,
-            enrolment=stores.enrolment,
-            telemetry=telemetry,
-            pipeline=pipeline,
-            keeper=keeper,
-        )
-        intake.on_placed = peers.recount
-        yield Hub(
-            id=hub_id,
-            settings=settings,
-            registry=registry,
-            accounts=stores.accounts,
+
+def _wake(data_dir: Path, stores: Stores) -> _Mind:
+    """Rules as they were when the hub stopped, and then up to now."""
+    registry, telemetry = stores.registry, stores.telemetry
+    metrics, inbox, recommendations = Metrics(), Inbox(), RecommendationStore(stores.database)
+    engine = Engine(grants=registry.grants)
+    engine.on_loop = lambda decision: log.warning("rule_loop_cut", rule=decision.rule)
+    pipeline = Pipeline(
+        inbox=inbox,
+        registry=registry,
+        telemetry=telemetry,
+        records=Records(stores.ledger, stores.consents, Recommender(registry, recommendations, load_catalogues())),
+        snapshots=Snapshots(data_dir / "rules.snapshot", engine),
+        metrics=metrics,
+    )
+    histories = Histories(registry, stores.fleet, telemetry)
+    rulebook = Rulebook(RuleStore(stores.database), engine, pipeline, registry, histories)
+    rulebook.open(load_packs(registry.models, tested=False))
+    if caught_up := pipeline.catch_up():
+        log.info("rules_caught_up", changes=caught_up)
+    rulebook.rebuild(pipeline.begun_anew)
+    rulebook.begin(at=time.time_ns() // 1_000_000)
+    registry.on_known = pipeline.begin
+    return _Mind(metrics, recommendations, inbox, pipeline, rulebook)
+
+
+def _open_doors(
+    settings: Settings, broker: EmbeddedBroker | None, stores: Stores, mind: _Mind, stack: contextlib.ExitStack
+) -> _Doors:
+    """The bridge first and the gatekeeper last, so that nothing gets lost that devices say when they are let in."""
+    feed, refusals, pipeline = Feed(), Refusals(stores.fleet), mind.pipeline
+    narrator = Narrator(feed, stores.registry, mind.metrics)
+    presence = Presence(stores.registry, pipeline, narrator, embedded=settings.embedded_broker)
+    bridge = Bridge(_address(settings, broker), client_id=_own_id(settings), inbox=mind.inbox)
+    outbox = Outbox(
+        stores.ledger, bridge, home_of=presence.home_of, is_here=presence.is_here, on_moved=narrator.command_moved
+    )
+    presence.on_return = outbox.device_returned
+    presence.on_commands = lambda recorded: outbox.offer(recorded.commands)
+    pipeline.observer = presence
+    bridge.start()
+    stack.callback(bridge.stop)
+    stack.callback(_settle, stores.telemetry, pipeline)
+    pipeline.start(bridge)
+    stack.callback(pipeline.stop)
+    stack.callback(bridge.pause)
+    outbox.start()
+    stack.callback(outbox.stop)
+    gatekeeper = _start_gatekeeper(broker, stores.fleet, refusals, presence, stack)
+    return _Doors(feed, narrator, refusals, bridge, outbox, gatekeeper, broker)
+
+
+def _hub(
+    settings: Settings, stores: Stores, peers: Peers, mind: _Mind, doors: _Doors, deliveries: DeliveryStore
+) -> Hub:
+    boards = Boards(BoardStore(stores.database), stores.registry)
+    boards.settle()
+    return Hub(
+        id=_own_id(settings),
+        settings=settings,
+        registry=stores.registry,
+        accounts=stores.accounts,
+        fleet=stores.fleet,
+        ledger=stores.ledger,
+        consents=stores.consents,
+        keeper=stores.keeper,
+        peers=peers,
+        gate=Gate(
+            registry=stores.registry,
             fleet=stores.fleet,
-            ledger=ledger,
-            consents=stores.consents,
-            keeper=keeper,
+            ledger=stores.ledger,
+            telemetry=stores.telemetry,
+            keeper=stores.keeper,
             peers=peers,
-            gate=Gate(
-                registry=registry, fleet=stores.fleet, ledger=ledger, telemetry=telemetry, keeper=keeper, peers=peers
-            ),
-            desk=Desk(
-                registry=registry,
-                accounts=stores.accounts,
-                fleet=stores.fleet,
-                ledger=ledger,
-                recommendations=recommendations,
-                telemetry=telemetry,
-                pipeline=pipeline,
-                outbox=outbox,
-                gatekeeper=gatekeeper,
-                on_moved=narrator.command_moved,
-                on_placed=peers.recount,
-                on_amended=(keeper.refind, lambda person: peers.recount([person])),
-                on_decided=(
-                    lambda decided: peers.decided(decided.consent),
-                    lambda decided: boards.decided(decided.consent),
-                    lambda decided: narrator.recommendations_moved(decided.withdrawn),
-                ),
-                on_settled=narrator.recommendations_moved,
-            ),
-            recommendations=recommendations,
-            intake=intake,
-            rulebook=rulebook,
-            replays=Replays(rulebook),
-            deliveries=delivery_store,
-            goals=GoalStore(stores.database),
-            boards=boards,
-            feed=feed,
-            metrics=metrics,
-            pipeline=pipeline,
-            bridge=bridge,
-            broker=broker,
-        )
+        ),
+        desk=_desk(stores, peers, boards, mind, doors),
+        recommendations=mind.recommendations,
+        intake=_intake(settings, stores, peers, mind),
+        rulebook=mind.rulebook,
+        replays=Replays(mind.rulebook),
+        deliveries=deliveries,
+        goals=GoalStore(stores.database),
+        boards=boards,
+        feed=doors.feed,
+        metrics=mind.metrics,
+        pipeline=mind.pipeline,
+        bridge=doors.bridge,
+        broker=doors.broker,
+    )
+
+
+def _desk(stores: Stores, peers: Peers, boards: Boards, mind: _Mind, doors: _Doors) -> Desk:
+    return Desk(
+        registry=stores.registry,
+        accounts=stores.accounts,
+        fleet=stores.fleet,
+        ledger=stores.ledger,
+        recommendations=mind.recommendations,
+        telemetry=stores.telemetry,
+        pipeline=mind.pipeline,
+        outbox=doors.outbox,
+        gatekeeper=doors.gatekeeper,
+        on_moved=doors.narrator.command_moved,
+        on_placed=peers.recount,
+        on_amended=(stores.keeper.refind, lambda person: peers.recount([person])),
+        on_decided=(
+            lambda decided: peers.decided(decided.consent),
+            lambda decided: boards.decided(decided.consent),
+            lambda decided: doors.narrator.recommendations_moved(decided.withdrawn),
+        ),
+        on_settled=doors.narrator.recommendations_moved,
+    )
+
+
+def _intake(settings: Settings, stores: Stores, peers: Peers, mind: _Mind) -> Intake:
+    intake = Intake(
+        settings.data_dir / "imports",
+        registry=stores.registry,
+        enrolment=stores.enrolment,
+        telemetry=stores.telemetry,
+        pipeline=mind.pipeline,
+        keeper=stores.keeper,
+    )
+    intake.on_placed = peers.recount
+    return intake
+
+
+def _chores(hub: Hub, stores: Stores, doors: _Doors) -> list[Chore]:
+    pipeline, telemetry, narrator = hub.pipeline, stores.telemetry, doors.narrator
+    return [
+        Chore("roll", ROLL_EVERY, telemetry.roll),
+        Chore("features", FEATURES_EVERY, hub.keeper.keep_up),
+        Chore("peers", PEERS_EVERY, hub.peers.catch_up),
+        Chore("peers_snapshot", DAILY_EVERY, hub.peers.keep_daily),
+        Chore("pass_time", PASS_TIME_EVERY, pipeline.let_time_pass),
+        Chore("snapshot", SNAPSHOT_EVERY, pipeline.take_snapshot),
+        Chore("keep_snapshot", FLUSH_EVERY, pipeline.keep_snapshot),
+        Chore("expire", EXPIRE_EVERY, partial(expire, hub.recommendations, narrator)),
+        Chore("trim", TRIM_EVERY, partial(trim, telemetry, hub.ledger, hub.registry), at_once=True),
+        Chore("tell_twins", TELL_TWINS_EVERY, narrator.tell_twins),
+        Chore("refusals", FLUSH_EVERY, lambda: hub.ledger.record_refusals(doors.refusals.take())),
+        Chore("gauges", FLUSH_EVERY, partial(_gauge, hub.metrics, hub.bridge, hub.broker)),
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,8 +339,9 @@ def _operator_password(settings: Settings) -> str:
     return kept(operator_password_file(settings))
 
 
-def _new_id() -> str:
-    return f"hub-{secrets.token_hex(8)}"
+def _own_id(settings: Settings) -> str:
+    """Made once, and then the same for good."""
+    return kept(settings.data_dir / "client-id", lambda: f"hub-{secrets.token_hex(8)}")
 
 
 def _moved_in(directory: Path, stack: contextlib.ExitStack) -> Path:
@@ -356,7 +410,7 @@ def _open_peers(data_dir: Path, stores: Stores, stack: contextlib.ExitStack) -> 
     return peers
 
 
-def _start_broker(settings: Settings, refusals: Refusals, stack: contextlib.ExitStack) -> EmbeddedBroker | None:
+def _start_broker(settings: Settings, stack: contextlib.ExitStack) -> EmbeddedBroker | None:
     if not settings.embedded_broker:
         return None
     broker = EmbeddedBroker(
@@ -365,7 +419,6 @@ def _start_broker(settings: Settings, refusals: Refusals, stack: contextlib.Exit
         port=settings.mqtt_port,
         control_port=settings.broker_control_port,
     )
-    broker.on_violation = refusals.violated
     broker.start()
     stack.callback(broker.stop)
     return broker
@@ -388,6 +441,7 @@ def _start_gatekeeper(
     """Only now are devices let in: the bridge is subscribed, so that nothing they say gets lost."""
     if broker is None:
         return None
+    broker.on_violation = refusals.violated
     gatekeeper = Gatekeeper(
         broker.keys,
         control_port=broker.control_port,

@@ -57,36 +57,31 @@ class Kept(NamedTuple):
     categories: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """What may be seen: of which categories, of which sources and when; those are found when they are asked for."""
+class Seen(NamedTuple):
+    """Which metrics may be seen, of which sources and when."""
 
-    registry: Registry
-    categories: frozenset[str]
-    spans: Callable[[], Sequence[Span]]
+    spans: Sequence[Span]
+    metrics: dict[str, Metric]
 
 
 class View:
-    """What may be seen of some sources."""
+    """What may be seen of some sources; those are found when they are asked for."""
 
-    def __init__(self, telemetry: TelemetryStore, seen: Seen, kept: Kept | None = None) -> None:
-        self._telemetry, self._seen, self._kept = telemetry, seen, kept
+    def __init__(self, telemetry: TelemetryStore, look: Callable[[], Seen], kept: Kept | None = None) -> None:
+        self._telemetry, self._look, self._kept = telemetry, look, kept
 
-    @cached_property
+    @property
     def metrics(self) -> dict[str, Metric]:
         """The metrics that may be seen, by name."""
-        entries = (self._seen.registry.entries.get(span.source) for span in self._spans)
-        return {
-            name: metric
-            for entry in entries
-            if entry is not None
-            for name, metric in entry.model.metrics.items()
-            if metric.spec.category in self._seen.categories
-        }
+        return self._seen.metrics
+
+    @property
+    def _spans(self) -> Sequence[Span]:
+        return self._seen.spans
 
     @cached_property
-    def _spans(self) -> Sequence[Span]:
-        return self._seen.spans()
+    def _seen(self) -> Seen:
+        return self._look()
 
     def raw(self, metric: str, window: Window) -> list[Point]:
         """Every sample, oldest first."""
@@ -167,10 +162,20 @@ class Gate:
         if not categories:
             return Denied(f"the purpose {reader.purpose!r} is not allowed; people allow it themselves: PUT …/consents")
         kept = Kept(self._keeper, self._peers, subject, categories) if featured and subject is not None else None
-        view = View(self._telemetry, Seen(self._registry, categories, spans), kept)
+        view = View(self._telemetry, lambda: self._seen(spans(), categories), kept)
         if subject is not None and subject != reader.person:
             self._record(reader, subject, sorted({metric.spec.category for metric in view.metrics.values()}))
         return view
+
+    def _seen(self, spans: Sequence[Span], categories: frozenset[str]) -> Seen:
+        entries = [self._registry.entries[span.source] for span in spans if span.source in self._registry.entries]
+        metrics = {
+            name: metric
+            for entry in entries
+            for name, metric in entry.model.metrics.items()
+            if metric.spec.category in categories
+        }
+        return Seen(spans, metrics)
 
     def _owned(self, person: str) -> list[Span]:
         return [

@@ -9,13 +9,15 @@ from typing import Any
 
 from sqlalchemy import Engine, event, text
 from sqlalchemy.exc import SQLAlchemyError
-from sqlmodel import create_engine
+from sqlmodel import SQLModel, create_engine
 
 from devices.errors import StoreUnavailable
+from hub.store import tables  # noqa: F401  (the tables are known once they are imported)
 
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
 POOL_SIZE = 20
 """Connections kept open: more than are in use at a time, for a new one takes longer than most questions."""
+VERSION_TABLE = "alembic_version"
 HEAD = "0007"
 """The newest migration; a database that is there already starts without loading the migration tool."""
 
@@ -27,7 +29,10 @@ def open_engine(url: str) -> Engine:
         engine = create_engine(url, pool_size=POOL_SIZE, **connected)
         if url.startswith("sqlite"):
             event.listen(engine, "connect", _prepare_sqlite)
-        if _revision(engine) != HEAD:
+        revision = _revision(engine)
+        if revision is None:
+            _create(engine)
+        elif revision != HEAD:
             migrate(engine)
     except SQLAlchemyError as error:
         raise StoreUnavailable(f"the relational store cannot be opened: {str(error).splitlines()[0]}") from error
@@ -43,8 +48,19 @@ def translated() -> Iterator[None]:
         raise StoreUnavailable(str(error).splitlines()[0]) from error
 
 
-def migrate(engine: Engine) -> None:
-    """Run the migrations that have not run."""
+def _create(engine: Engine) -> None:
+    """The tables of a new database, as the migrations would make them, at a tenth of the time; cut short, it goes on where it
+    was the next time."""
+    SQLModel.metadata.create_all(engine)
+    with engine.begin() as connection:
+        connection.execute(
+            text(f"create table if not exists {VERSION_TABLE} (version_num varchar(32) not null primary key)")
+        )
+        connection.execute(text(f"insert into {VERSION_TABLE} values (:head)"), {"head": HEAD})
+
+
+def migrate(engine: Engine, revision: str = "head") -> None:
+    """Run the migrations that have not run, up to a revision."""
     from alembic import command
     from alembic.config import Config
 
@@ -52,14 +68,14 @@ def migrate(engine: Engine) -> None:
     config.set_main_option("script_location", str(MIGRATIONS))
     with engine.begin() as connection:
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        command.upgrade(config, revision)
 
 
 def _revision(engine: Engine) -> str | None:
     with engine.connect() as connection:
-        if not engine.dialect.has_table(connection, "alembic_version"):
+        if not engine.dialect.has_table(connection, VERSION_TABLE):
             return None
-        return connection.execute(text("select version_num from alembic_version")).scalar()
+        return connection.execute(text(f"select version_num from {VERSION_TABLE}")).scalar()
 
 
 def _connect_args(url: str) -> dict[str, Any]:

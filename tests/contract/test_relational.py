@@ -7,7 +7,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import text
+from sqlalchemy import create_engine, inspect, text
 from sqlmodel import SQLModel
 
 from devices.access import Credential, token_hash
@@ -111,9 +111,69 @@ def _refusal(n, *, kind="value", device="watch1"):
 # Migrations.
 
 
-def test_the_migrations_make_exactly_the_tables_of_the_models(engine):
-    with engine.connect() as connection:
+@pytest.fixture
+def migrated(tmp_path):
+    """A database that came all the way from the first migration."""
+    made = create_engine(f"sqlite:///{tmp_path / 'migrated.sqlite'}")
+    engine_module.migrate(made)
+    yield made
+    made.dispose()
+
+
+def _shape(engine):
+    """What there is in a database, by table, but for defaults: a migration needs them for the rows that are there already."""
+    inspector = inspect(engine)
+    return {
+        table: {
+            "columns": {
+                each["name"]: (str(each["type"]), each["nullable"], each["primary_key"])
+                for each in inspector.get_columns(table)
+            },
+            "keys": sorted(
+                (each["constrained_columns"], each["referred_table"], each["referred_columns"])
+                for each in inspector.get_foreign_keys(table)
+            ),
+            "indexes": sorted((str(each["name"]), each["column_names"]) for each in inspector.get_indexes(table)),
+            "uniques": sorted(each["column_names"] for each in inspector.get_unique_constraints(table)),
+        }
+        for table in inspector.get_table_names()
+    }
+
+
+def test_the_migrations_make_exactly_the_tables_of_the_models(migrated):
+    with migrated.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), SQLModel.metadata) == []
+
+
+def test_a_new_database_is_as_if_it_had_come_through_all_migrations(engine, migrated):
+    assert _shape(engine) == _shape(migrated)
+
+
+def test_a_database_of_before_is_migrated_when_it_is_opened(tmp_path):
+    url = f"sqlite:///{tmp_path / 'old.sqlite'}"
+    old = create_engine(url)
+    engine_module.migrate(old, "0003")
+    old.dispose()
+    opened = open_engine(url)
+    with opened.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), SQLModel.metadata) == []
+    opened.dispose()
+
+
+@pytest.mark.parametrize("made", ["tables", "version"])
+def test_making_a_database_that_was_cut_short_goes_on(tmp_path, made):
+    url = f"sqlite:///{tmp_path / 'cut.sqlite'}"
+    cut = create_engine(url)
+    if made == "tables":
+        SQLModel.metadata.create_all(cut, tables=SQLModel.metadata.sorted_tables[:3])
+    else:
+        SQLModel.metadata.create_all(cut)
+        with cut.begin() as connection:
+            connection.execute(text("create table alembic_version (version_num varchar(32) not null primary key)"))
+    cut.dispose()
+    opened = open_engine(url)
+    assert Accounts(opened).people() == []
+    opened.dispose()
 
 
 def test_the_head_is_the_newest_migration():

@@ -11,7 +11,7 @@ from devices.sample import DAY, HOUR, MINUTE, Sample
 from hub.catalogue import load_models
 from hub.telemetry import MetricKind, Span, Window
 from hub.telemetry.duck import DuckStore
-from hub.views import View
+from hub.views import Seen, View
 
 KINDS = [MetricKind(name, resets_daily=name == "steps") for name in ("heart_rate", "sleep_stage", "steps")]
 METRICS = load_models()["health-watch"].metrics
@@ -52,7 +52,7 @@ def test_a_whole_series_is_what_one_page_of_all_would_be(store, steps, gaps, bou
         value = f"{which}" if metric == "sleep_stage" else 60.0
         samples[watches[which], at] = Sample(watches[which], metric, at, value)
     store.append(list(samples.values()))
-    view = View(store, [Span(watch) for watch in watches], METRICS)
+    view = View(store, lambda: Seen([Span(watch) for watch in watches], METRICS))
     asked = series.reading(view, metric, every=every, agg=agg, zone="Asia/Seoul")
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(series, "PIECE", piece)

@@ -11,7 +11,7 @@ from api import exports, fhir
 from devices.errors import Invalid, StoreUnavailable
 from hub.catalogue import load_models
 from hub.telemetry import Span
-from hub.views import Point, View
+from hub.views import Point, Seen, View
 
 METRICS = load_models()["health-watch"].metrics
 JUNE, NOVEMBER = datetime(2026, 5, 31, 15, tzinfo=UTC), datetime(2026, 10, 31, 15, tzinfo=UTC)
@@ -34,7 +34,7 @@ class Store:
 def answer(tmp_path, count=0, failure=None, metric="heart_rate", **query):
     registry = SimpleNamespace(entries={})
     hub = SimpleNamespace(id="hub-1", settings=SimpleNamespace(data_dir=tmp_path), registry=registry)
-    view = View(Store(count, failure), [Span("ann-watch")], METRICS)
+    view = View(Store(count, failure), lambda: Seen([Span("ann-watch")], METRICS))
     asked = exports.ExportQuery(**{"format_": "csv", "from_": None, "to": None, "every": "raw", "agg": None} | query)
     return exports.answer(hub, view, metric, asked, zone="Asia/Seoul", owner=exports.Owner("ann"))
 

@@ -15,7 +15,7 @@ from devices.sample import DAY, MINUTE
 from devices.units import UCUM
 from hub.catalogue import load_models
 from hub.telemetry import Span
-from hub.views import Point, View
+from hub.views import Point, Seen, View
 
 METRICS = load_models()["health-watch"].metrics
 CODED = sorted(name for name, metric in METRICS.items() if metric.spec.loinc)
@@ -24,7 +24,7 @@ T0 = 1_767_225_600_000
 
 
 def asked(name, step=None, agg=None):
-    return Reading(View(None, [Span("ann-watch")], METRICS), METRICS[name], step, agg, "Asia/Seoul")
+    return Reading(View(None, lambda: Seen([Span("ann-watch")], METRICS)), METRICS[name], step, agg, "Asia/Seoul")
 
 
 def bundle(points, reading, origin=ORIGIN):
@@ -102,7 +102,7 @@ def test_steps_are_periods_and_days_end_at_midnight_where_the_person_lives():
     assert minute["effectivePeriod"] == {"start": "2026-01-01T00:00:00.000Z", "end": "2026-01-01T00:01:00.000Z"}
     assert minute["method"]["text"].endswith("mean over the period")
     assert "device" not in minute
-    berlin = Reading(View(None, [], METRICS), METRICS["steps"], DAY, "max", "Europe/Berlin")
+    berlin = Reading(View(None, lambda: Seen([], METRICS)), METRICS["steps"], DAY, "max", "Europe/Berlin")
     [changed] = resources(bundle([Point(1_774_738_800_000, 900.0)], berlin), "Observation")
     assert changed["effectivePeriod"] == {"start": "2026-03-28T23:00:00.000Z", "end": "2026-03-29T22:00:00.000Z"}
 
