@@ -50,6 +50,9 @@ class CohortOut(BaseModel):
     low_quartile: float
     median: float
     high_quartile: float
+    epsilon: float | None = Field(
+        description="set where there is noise in these figures and in the band: how little of it"
+    )
 
 
 class MonthAmongOut(BaseModel):
@@ -141,6 +144,7 @@ def _cohort(table: Table, key: str, rung: Rung) -> CohortOut:
         low_quartile=table.low,
         median=table.median,
         high_quartile=table.high,
+        epsilon=table.epsilon,
     )
 
 

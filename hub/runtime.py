@@ -34,6 +34,7 @@ from hub.learning import Stores, learn
 from hub.metrics import Metrics
 from hub.narrator import Narrator
 from hub.outbox import Outbox
+from hub.peers.chance import Chance
 from hub.peers.members import Members
 from hub.peers.peers import Peers
 from hub.pipeline import Pipeline
@@ -151,7 +152,7 @@ def open_hub(settings: Settings) -> Iterator[Hub]:
         broker = _start_broker(settings, stack)  # first: it lets nobody in yet, and gets ready while the stores open
         stores = _open_stores(settings, stack)
         stores.accounts.ensure_operator(_operator_password(settings))
-        peers = _open_peers(data_dir, stores, stack)
+        peers = _open_peers(settings, stores, stack)
         learn(stores)
         mind = _wake(data_dir, stores)
         doors = _open_doors(settings, broker, stores, mind, stack)
@@ -402,10 +403,11 @@ def _open_stores(settings: Settings, stack: contextlib.ExitStack) -> Stores:
     )
 
 
-def _open_peers(data_dir: Path, stores: Stores, stack: contextlib.ExitStack) -> Peers:
+def _open_peers(settings: Settings, stores: Stores, stack: contextlib.ExitStack) -> Peers:
     members = Members(stores.registry, stores.accounts, stores.fleet)
-    path = data_dir / "peers.duckdb"
-    peers = Peers(path, members=members, keeper=stores.keeper, now=lambda: time.time_ns() // 1_000_000)
+    path = settings.data_dir / "peers.duckdb"
+    noise = Chance(settings.peers_epsilon) if settings.peers_epsilon is not None else None
+    peers = Peers(path, members=members, keeper=stores.keeper, now=lambda: time.time_ns() // 1_000_000, noise=noise)
     stack.callback(peers.close)
     return peers
 

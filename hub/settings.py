@@ -44,6 +44,7 @@ class Settings(BaseModel):
     database_url: SecretStr | None = None
     telemetry_url: SecretStr | None = None
     operator_password: SecretStr | None = None
+    peers_epsilon: Annotated[float, Field(gt=0, le=100)] | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @field_validator("api_host", "mqtt_host")

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rules.atoms import Candidate
+from rules.blur import Noise
 from rules.cohorts import Member
 from rules.counts import Counts
 from rules.disclosure import Held, Past, plan
@@ -35,11 +36,12 @@ class Publication:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Crowd:
-    """Those who are counted: their cells, their atoms, the cohorts there could be of these, and how many people with a value
-    each atom has [atoms]. Atoms met before must be among them.
+    """Those who are counted: their cells and the counts of these, their atoms, the cohorts there could be of these, and how
+    many people with a value each atom has [atoms]. Atoms met before must be among them.
     """
 
     cells: Cells
+    counts: Counts
     atoms: Sequence[Member]
     candidates: Sequence[Candidate]
     people: NDArray[np.int64]
@@ -49,10 +51,10 @@ def publish(
     feature: str,
     period: int,
     *,
-    counts: Counts,
     crowd: Crowd,
     before: Publication | None = None,
     floors: Floors = FLOORS,
+    noise: Noise | None = None,
 ) -> Publication:
     """What is told of a feature in a month (since the year 0) from now on, given what was told of them before."""
     before = before or Publication()
@@ -62,8 +64,9 @@ def publish(
     told, standing = frozenset(chosen.told), dict(before.standing)
     for candidate in crowd.candidates:
         if candidate.key in told:
-            now = counts.of(crowd.cells.within(candidate.cohort), feature, period)
-            _renew(standing, candidate.key, renewed(standing.get(candidate.key), FEATURES[feature], now, floors))
+            now = crowd.counts.of(crowd.cells.within(candidate.cohort), feature, period)
+            made = renewed(standing.get(candidate.key), FEATURES[feature], now, floors, noise)
+            _renew(standing, candidate.key, made)
     return Publication(
         tables={key: standing[key].table for key in sorted(told & standing.keys())},
         held=_reasons(chosen.held, told - standing.keys()),

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rules.bins import middle
+from rules.blur import NOISY_FROM, Blur, Noise
 from rules.features import Better, Feature
 from rules.floors import FLOORS, Floors
 
@@ -24,7 +25,7 @@ class Table:
 
     `size` is rounded to two digits; quartiles and median, in the feature's unit, to what is shown of it. `thresholds` are the
     bands with the worst bin that is in each, best first, for looking people up: bins are finer than what may be told.
-    Where neither direction is better there are none.
+    Where neither direction is better there are none. `epsilon` is set where there is noise in all of it.
     """
 
     size: int
@@ -33,13 +34,18 @@ class Table:
     high: float
     better: Better | None
     thresholds: tuple[tuple[int, int], ...]
+    epsilon: float | None = None
 
 
-def table(feature: Feature, counts: NDArray[np.int64], floors: Floors = FLOORS) -> Table | None:
+def table(
+    feature: Feature, counts: NDArray[np.int64], floors: Floors = FLOORS, noise: Noise | None = None
+) -> Table | None:
     """The table of a cohort from its counts [bins]; `None` where there are too few people."""
     people = int(counts.sum())
     if people < max(floors.cohort, 1):
         return None
+    if noise is not None and people >= NOISY_FROM:
+        return _blurred(feature, counts, floors, noise)
     low, median, high = (_quantile(feature, counts, quarter * people) for quarter in (1, 2, 3))
     thresholds = _thresholds(counts, feature.better, floors.band) if feature.better else ()
     return Table(size=_rounded(people), low=low, median=median, high=high, better=feature.better, thresholds=thresholds)
@@ -53,11 +59,41 @@ def band_of(told: Table, at: int) -> int | None:
     return next((band for band, worst in told.thresholds if sign * at <= sign * worst), BANDS[-1])
 
 
+def _blurred(feature: Feature, counts: NDArray[np.int64], floors: Floors, noise: Noise) -> Table:
+    """The same with noise. A band that noise could move altogether joins the next wider one."""
+    within = np.cumsum(counts)
+    people, last = int(within[-1]), len(counts) - 1
+    blur = Blur(noise, draws=4 + (len(BANDS) - 1 if feature.better else 0), bins=len(counts))
+    low, median, high = sorted(blur.bin(within, quarter * people // 4) for quarter in (1, 2, 3))
+    best_first = within if feature.better == "down" else np.cumsum(counts[::-1])
+    found, told = list[tuple[int, int]](), 0
+    for band in BANDS[:-1] if feature.better else ():
+        if (rank := band * people // 100) >= blur.reach:
+            worst = blur.bin(best_first, rank)
+            if best_first[worst] - told >= floors.band and people - best_first[worst] >= floors.band:
+                told = int(best_first[worst])
+                found.append((band, worst if feature.better == "down" else last - worst))
+    low_shown, median_shown, high_shown = (_shown(feature, at) for at in (low, median, high))
+    return Table(
+        size=_rounded(blur.people(people)),
+        low=low_shown,
+        median=median_shown,
+        high=high_shown,
+        better=feature.better,
+        thresholds=tuple(found),
+        epsilon=noise.epsilon,
+    )
+
+
 def _quantile(feature: Feature, counts: NDArray[np.int64], fourths: int) -> float:
-    """The value below or at which a quarter, half, three quarters of people are (nearest rank), as coarsely as it is shown."""
+    """The value below or at which a quarter, half, three quarters of people are (nearest rank)."""
     rank = -(-fourths // 4)
-    value = middle(feature, int(np.searchsorted(np.cumsum(counts), rank)))
-    return round(round(value / feature.shown) * feature.shown, 9)
+    return _shown(feature, int(np.searchsorted(np.cumsum(counts), rank)))
+
+
+def _shown(feature: Feature, at: int) -> float:
+    """The value of a bin, as coarsely as it is shown."""
+    return round(round(middle(feature, at) / feature.shown) * feature.shown, 9)
 
 
 def _rounded(people: int) -> int:

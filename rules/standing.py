@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from rules.blur import Noise
 from rules.features import Feature
 from rules.floors import FLOORS, Floors
 from rules.published import Table, table
@@ -49,10 +50,14 @@ def basis(counts: NDArray[np.int64]) -> Basis:
 
 
 def renewed(
-    standing: Standing | None, feature: Feature, counts: NDArray[np.int64], floors: Floors = FLOORS
+    standing: Standing | None,
+    feature: Feature,
+    counts: NDArray[np.int64],
+    floors: Floors = FLOORS,
+    noise: Noise | None = None,
 ) -> Standing | None:
     """What stands from now on; whether it may be told is for `disclosure` to say."""
     if standing is not None and standing.basis.changed(counts) < floors.changed:
         return standing
-    made = table(feature, counts, floors)
+    made = table(feature, counts, floors, noise)
     return standing if made is None else Standing(made, basis(counts))

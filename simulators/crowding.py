@@ -17,6 +17,8 @@ from simulators.crowd import HOME, Crowd, days_of
 from simulators.registration import TIMEZONE
 
 PEOPLE_AT_ONCE = 500
+SNAPSHOT_S = 120
+"""So long the hub may take to compare them; by itself it would do so at the end of the day, or a while after the first have come."""
 PARQUET = "application/vnd.apache.parquet"
 
 
@@ -30,7 +32,7 @@ def is_told(console: Console, count: int) -> bool:
 def tell(
     console: Console, crowd: Crowd, *, last: date, days: int, rest_s: float, told: Callable[[int | None], None]
 ) -> int:
-    """Have a crowd imported, with so many days up to `last`; how many rows of days that were.
+    """Have a crowd imported, with so many days up to `last`, and compared; how many rows of days that were.
 
     `told` hears of how many people there are with their days; between two files it rests for `rest_s` seconds.
     """
@@ -47,6 +49,7 @@ def tell(
         rows += int(high - low)
         told(first + len(some))
     _send(console, "devices", crowd.devices())
+    console.call("POST", "/v1/peers/snapshots", timeout=SNAPSHOT_S)
     return rows
 
 

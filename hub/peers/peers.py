@@ -20,6 +20,7 @@ from hub.peers.members import Members, month_of
 from hub.peers.snapshot import Snapshot
 from hub.store.consents import Consent
 from rules.bins import NO_BIN, bins_of, middle
+from rules.blur import Noise
 from rules.cohorts import Dimension, Member
 from rules.consent import PEERS
 from rules.derived import LOOK_BACK_DAYS
@@ -76,11 +77,14 @@ class Peers:
         keeper: Keeper,
         now: Callable[[], Instant],
         floors: Floors = FLOORS,
+        noise: Noise | None = None,
     ) -> None:
-        """`path` is the ledger's; the snapshot lies beside it. `floors` are others than the default in tests alone."""
+        """`path` is the ledger's; the snapshot lies beside it. `floors` are others than the default in tests alone; with
+        `noise` there is some in the tables of large cohorts."""
         self.ledger = PeerLedger(path)
         self._members, self._keeper = members, keeper
-        self._path, self._now, self._floors = path.with_suffix(".snapshot"), now, floors
+        self._path, self._now = path.with_suffix(".snapshot"), now
+        self._floors, self._noise = floors, noise
         self._counting, self._telling = threading.Lock(), threading.Lock()
         self._snapshot = snapshot.read(self._path)
         keeper.on_kept = self.changed
@@ -134,7 +138,7 @@ class Peers:
             self.ledger.tidy()
             now = self._now()
             since = month_of(_day(now)) - MONTHS_TOLD + 1
-            told = dict(snapshot.take(self.ledger, self._snapshot, since=since, floors=self._floors))
+            told = dict(snapshot.take(self.ledger, self._snapshot, since=since, floors=self._floors, noise=self._noise))
             taken = Snapshot(now, told)
             snapshot.write(self._path, taken)
             self._snapshot = taken

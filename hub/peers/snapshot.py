@@ -15,6 +15,7 @@ from devices.sample import Instant
 from hub.peers.ledger import Column, PeerLedger
 from hub.secret_files import write_private
 from rules.atoms import candidates
+from rules.blur import Noise
 from rules.cohorts import Member
 from rules.counts import Counts
 from rules.disclosure import Held
@@ -42,7 +43,12 @@ class Snapshot:
 
 
 def take(
-    ledger: PeerLedger, before: Snapshot | None, *, since: int, floors: Floors = FLOORS
+    ledger: PeerLedger,
+    before: Snapshot | None,
+    *,
+    since: int,
+    floors: Floors = FLOORS,
+    noise: Noise | None = None,
 ) -> Iterator[tuple[Key, Publication]]:
     """Publish every feature in every month from `since` on, one after the other: what is not told again is gone."""
     atoms, cells = list(ledger.members), Cells()  # who is met while this goes on is told of next time
@@ -52,12 +58,12 @@ def take(
         for feature in COMPARED:
             column = ledger.column(feature.name, period, atoms=len(atoms))
             people = np.bincount(column.atom, minlength=len(atoms)).astype(np.int64)
-            crowd = Crowd(cells=cells, atoms=atoms, candidates=offered, people=people)
             counts = _counted(column, cells_of, feature, period)
+            crowd = Crowd(cells=cells, counts=counts, atoms=atoms, candidates=offered, people=people)
             told = before.publications.get((feature.name, period)) if before else None
             yield (
                 (feature.name, period),
-                publish(feature.name, period, counts=counts, crowd=crowd, before=told, floors=floors),
+                publish(feature.name, period, crowd=crowd, before=told, floors=floors, noise=noise),
             )
 
 

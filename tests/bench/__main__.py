@@ -318,7 +318,7 @@ SECTIONS: dict[str, Callable[[Path, float], list[Row]]] = {
     "timers": lambda scratch, scale: timers(scratch, count=int(10_000 * scale)),
     "engine": lambda *_: engine(),
     "memory": lambda scratch, scale: memory(scratch, messages=int(2_400_000 * scale)),
-    "features": lambda scratch, scale: daily_features(scratch, wearers=int(300 * scale)),
+    "features": lambda scratch, scale: daily_features(scratch, wearers=int(1_000 * scale)),
     "peers-1m": lambda scratch, scale: among_peers(scratch, people=int(1_000_000 * scale)),
     "peers-10m": lambda scratch, scale: among_peers(scratch, people=int(10_000_000 * scale)),
 }

@@ -17,6 +17,7 @@ from hub.catalogue import load_models
 from hub.features.keeper import Keeper
 from hub.features.store import FeatureStore
 from hub.peers import snapshot
+from hub.peers.chance import Chance
 from hub.peers.members import Members
 from hub.peers.peers import Peers
 from hub.registry import Registry
@@ -318,3 +319,28 @@ def test_children_and_months_with_few_days_or_before_the_watch_are_not_compared(
     crowd.settle()
     assert crowd.peers.ledger.periods() == {}
     assert crowd.peers.among("rare", STEPS, BY).missing == "days"
+
+
+def test_noise_is_in_what_large_cohorts_are_told_and_stays_as_it_was_drawn(tmp_path, crowd):
+    crowd.peers.close()
+    crowd.peers = Peers(
+        tmp_path / "peers.duckdb",
+        members=Members(crowd.registry, crowd.accounts, crowd.fleet),
+        keeper=crowd.keeper,
+        now=lambda: crowd.now,
+        noise=Chance(50.0),
+    )
+    names, few = _names(1_200), _names(150, "f")
+    crowd.add(names)
+    crowd.add(few, acquired="2024-03-01", birth_year=1970)
+    steps = _walks([*names, *few])
+    crowd.walk(steps)
+    crowd.settle()
+    crowd.peers.keep_daily()
+    among = crowd.peers.among(names[0], STEPS, BY)
+    assert among.table.epsilon == 50.0
+    assert abs(among.table.median - np.median([steps[name] for name in names])) < 500
+    assert crowd.peers.among(few[0], STEPS, ("age_band",)).table.epsilon is None
+    crowd.now += DAY
+    crowd.peers.keep_daily()
+    assert crowd.peers.among(names[0], STEPS, BY).table == among.table

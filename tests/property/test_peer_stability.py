@@ -36,8 +36,8 @@ def published(everybody, before=None, floors=SMALL):
     numbers = np.array([cells.of(member) for member, _ in everybody], dtype=np.int32).reshape(-1, len(FAMILIES))
     counts.take_in(numbers, np.array([[at] for _, at in everybody], dtype=np.uint16).reshape(-1, 1), [STEPS], MAY)
     atoms, people = tally(Counter(member for member, _ in everybody), met=before.met if before else ())
-    crowd = Crowd(cells=cells, atoms=atoms, candidates=candidates(atoms), people=people)
-    return publish("steps", MAY, counts=counts, crowd=crowd, before=before, floors=floors)
+    crowd = Crowd(cells=cells, counts=counts, atoms=atoms, candidates=candidates(atoms), people=people)
+    return publish("steps", MAY, crowd=crowd, before=before, floors=floors)
 
 
 members = st.builds(

@@ -59,6 +59,9 @@ class Api:
         if path.startswith("/v1/imports/"):
             self.files.append((path.rsplit("/", 1)[1], request.headers["content-type"], request.content))
             return httpx.Response(200, json={"new": 1, "changed": 0, "unchanged": 0})
+        if path == "/v1/peers/snapshots":
+            self.files.append(("snapshot", "", b""))
+            return httpx.Response(201, json={"taken_at": "x", "tables": 1})
         if request.method == "GET" and "/telemetry/" in path:
             last = request.url.params.get("cursor") == "2"
             return httpx.Response(200, json={"items": [{"at": "x", "value": 1}], "next": None if last else "2"})
@@ -156,10 +159,10 @@ def test_a_crowd_is_told_with_its_watches_last_and_known_by_the_last_of_them(tmp
     api = Api()
     console, wearers, heard = _console(api), crowd(700, seed=7, today=date(2026, 11, 22)), []
     rows = tell(console, wearers, last=date(2026, 11, 21), days=3, rest_s=0, told=heard.append)
-    assert [kind for kind, *_ in api.files] == ["people", "days", "days", "devices"]
+    assert [kind for kind, *_ in api.files] == ["people", "days", "days", "devices", "snapshot"]
     assert heard == [500, 700]
     counts = []
-    for place, (_, media, content) in enumerate(api.files):
+    for place, (_, media, content) in enumerate(api.files[:-1]):
         assert media == "application/vnd.apache.parquet"
         (tmp_path / f"{place}.parquet").write_bytes(content)
         counted = f"select count(*) from '{tmp_path / f'{place}.parquet'}'"
