@@ -142,6 +142,7 @@ class _Doors(NamedTuple):
     outbox: Outbox
     gatekeeper: Gatekeeper | None
     broker: EmbeddedBroker | None
+    deliveries: DeliveryStore
 
 
 @contextlib.contextmanager
@@ -154,9 +155,10 @@ def open_hub(settings: Settings) -> Iterator[Hub]:
         stores.accounts.ensure_operator(_operator_password(settings))
         peers = _open_peers(settings, stores, stack)
         learn(stores)
+        boards = _settled_boards(stores)
         mind = _wake(data_dir, stores)
         doors = _open_doors(settings, broker, stores, mind, stack)
-        hub = _hub(settings, stores, peers, mind, doors, _start_deliveries(stores.database, stack))
+        hub = _hub(settings, stores, peers, boards, mind, doors)
         upkeep = Upkeep(_chores(hub, stores, doors))
         upkeep.start()
         stack.callback(upkeep.stop)
@@ -211,14 +213,17 @@ def _open_doors(
     outbox.start()
     stack.callback(outbox.stop)
     gatekeeper = _start_gatekeeper(broker, stores.fleet, refusals, presence, stack)
-    return _Doors(feed, narrator, refusals, bridge, outbox, gatekeeper, broker)
+    deliveries = _start_deliveries(stores.database, stack)
+    return _Doors(feed, narrator, refusals, bridge, outbox, gatekeeper, broker, deliveries)
 
 
-def _hub(
-    settings: Settings, stores: Stores, peers: Peers, mind: _Mind, doors: _Doors, deliveries: DeliveryStore
-) -> Hub:
+def _settled_boards(stores: Stores) -> Boards:
     boards = Boards(BoardStore(stores.database), stores.registry)
     boards.settle()
+    return boards
+
+
+def _hub(settings: Settings, stores: Stores, peers: Peers, boards: Boards, mind: _Mind, doors: _Doors) -> Hub:
     return Hub(
         id=_own_id(settings),
         settings=settings,
@@ -242,7 +247,7 @@ def _hub(
         intake=_intake(settings, stores, peers, mind),
         rulebook=mind.rulebook,
         replays=Replays(mind.rulebook),
-        deliveries=deliveries,
+        deliveries=doors.deliveries,
         goals=GoalStore(stores.database),
         boards=boards,
         feed=doors.feed,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from devices.sample import Instant, Sample
+from devices.sample import Instant
 from rules.program import RESTLESS, Program
 from rules.signal import Signal
 from rules.signals import Level
@@ -72,7 +72,6 @@ class Cell:
         "clock",
         "due",
         "last",
-        "passed",
         "place",
         "state",
         "subject",
@@ -82,7 +81,7 @@ class Cell:
 
     def __init__(self, program: Program, state: State, subject: Subject) -> None:
         self.state, self.subject = state, subject
-        self.clock = max(state.clock, state.newest)
+        self.clock = state.clock
         self.until: Instant = 0
         self.due: Instant | None = None
         self.calm = {
@@ -91,7 +90,6 @@ class Cell:
             )
             for metric, signals in program.quick.items()
         }
-        self.passed = False
         self.buckets: dict[Outcome, Bucket] = {}
         self.last: Outcome | None = None
         self.around: Around | None = None
@@ -99,18 +97,6 @@ class Cell:
         """Who notes what passes it; tells it when asked to settle."""
         self.place = 0
         """Up to where in the order of arrival it knows everything; looked at while stored changes are fed again."""
-
-    def passes(self, change: Any) -> bool:
-        """Whether a change would change nothing."""
-        calm = self.calm.get(change.metric) if type(change) is Sample and type(change.value) is not str else None
-        if calm is None or change.observed_at >= self.until or change.observed_at - calm.seen > calm.gap:
-            return False
-        return bool(calm.low <= change.value <= calm.high)
-
-    def let_pass(self, sample: Any) -> None:
-        """A sample that changes nothing came."""
-        self.passed = True
-        self.calm[sample.metric].let_pass(sample.observed_at, sample.value, sample.source)
 
     def settle(self) -> None:
         """Have it told what passed."""
@@ -143,7 +129,6 @@ class Cell:
 
     def forget_passed(self) -> None:
         """What came since the last step is in the state now."""
-        self.passed = False
         for calm in self.calm.values():
             calm.passed = 0
             if calm.counts:
@@ -154,14 +139,12 @@ class Cell:
         """The state, with what came since the last step taken in."""
         self.settle()
         state = self.state
-        if not self.passed and self.clock <= max(state.clock, state.newest):
+        if self.clock <= state.clock:
             return state
         slots = list(state.slots)
         for metric, calm in self.calm.items():
             for signal in program.quick[metric]:
                 _refresh(signal, slots, calm, self.subject.zone)
-        if program.lateness:
-            return msgspec.structs.replace(state, newest=self.clock, slots=tuple(slots), due=UNTOLD)
         return msgspec.structs.replace(state, clock=self.clock, slots=tuple(slots), due=UNTOLD)
 
 

@@ -19,7 +19,7 @@ from rules.cell import Bucket, Cell, Running, last_seen
 from rules.consent import SERVICE, Grants
 from rules.decision import Decision
 from rules.program import NEVER, RESTLESS, Program
-from rules.step import UNTOLD, Heard, Outcome, Situation, State, Stepped, horizon, pass_time, step
+from rules.step import Heard, Outcome, Situation, State, Stepped, horizon, pass_time, step
 from rules.subject import Origin, Subject
 from rules.surroundings import Around, Surroundings, alone
 from rules.view import TraitSet, View, timer_of
@@ -289,7 +289,7 @@ class Engine:
     ) -> list[Decision]:
         """Keep what a step came to, and note what it decided that may set off others."""
         cell.buckets = cell.looked(running.program, before)
-        cell.state, cell.clock = stepped.state, max(stepped.state.clock, stepped.state.newest)
+        cell.state, cell.clock = stepped.state, stepped.state.clock
         cell.forget_passed()
         for at, outcome in stepped.outcomes:
             known = cell.buckets.get(outcome)
@@ -346,13 +346,8 @@ class Engine:
         if ahead.due is not None and ahead.due != cell.due:
             heapq.heappush(self._timers, (ahead.due, running.key, cell.subject.id))
         cell.due = ahead.due
-        if not cell.calm:
-            return
-        if state.waiting:
-            cell.until = 0
-            self._pass_waiting(running, cell)
-            return
-        self._look_ahead(running, cell, state, ahead.calm_until)
+        if cell.calm:
+            self._look_ahead(running, cell, state, ahead.calm_until)
 
     def _look_ahead(self, running: Running, cell: Cell, state: State, until: Instant | None) -> None:
         """Note which values would change nothing, and until when."""
@@ -363,18 +358,6 @@ class Engine:
         for metric, calm in cell.calm.items():
             calm.low, calm.high, calm.gap = found.get(metric, RESTLESS)
             calm.seen = last_seen(program, metric, state)
-
-    def _pass_waiting(self, running: Running, cell: Cell) -> None:
-        """Where none of the changes that wait would change anything, nobody has to wait for what may come before them."""
-        waiting = cell.state.waiting
-        rest = msgspec.structs.replace(cell.state, waiting=(), due=UNTOLD)
-        self._look_ahead(running, cell, rest, horizon(Situation(running.program, cell.subject, 0), rest).calm_until)
-        if all(cell.passes(heard.change) for heard in waiting):
-            cell.state = rest
-            for heard in waiting:
-                cell.let_pass(heard.change)
-        else:
-            cell.until = 0
 
 
 def _shaded(decision: Decision) -> Decision:

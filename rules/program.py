@@ -76,7 +76,8 @@ class Program:
     """The conditions that take in what happens before any is asked."""
     held: tuple[Held, ...] = ()
     quick: Mapping[str, tuple[Signal, ...]] = field(default_factory=dict)
-    """By metric, the conditions that can say which values change nothing; a metric that others look at too is not here."""
+    """By metric, the conditions that can say which values change nothing; a metric that others look at too is not here,
+    nor is any where what comes late is waited for: it may come before what would have passed."""
     timing: Mapping[str, tuple[Held, ...]] = field(default_factory=dict)
     """By metric, what times how long a condition about it has held, by its samples alone."""
 
@@ -123,16 +124,13 @@ class Program:
             for signal in self.timing.get(metric, ())
             if signal.gap is not None and view.slots[signal.slot].since is not None
         ]
-        if self.lateness:
-            stale = (getattr(signal, "stale_after", None) for signal in self.quick[metric])
-            gaps += [each for each in stale if each is not None]
         return min(gaps, default=NEVER)
 
 
 def compile_rule(rule: Rule, models: Mapping[str, Model]) -> Program:
     """Compile a rule that has been found free of contradictions (`vocabulary.contradictions`)."""
     compiler = _Compiler(rule, models)
-    root = compiler.compile(rule.when, wrapped=False)
+    root, lateness = compiler.compile(rule.when, wrapped=False), _lateness(rule)
     moment = c.is_moment(rule.when)
     if not moment and not isinstance(root, Held):
         root = compiler.hold(root, 0, None)
@@ -145,7 +143,7 @@ def compile_rule(rule: Rule, models: Mapping[str, Model]) -> Program:
         metrics=frozenset(compiler.metrics),
         events=frozenset(compiler.events),
         traits=frozenset(compiler.traits),
-        lateness=_lateness(rule),
+        lateness=lateness,
         cooldown=rule.limits.cooldown,
         ladder=tuple(Step(rung.after, rung.level, tuple(rung.then)) for rung in rule.ladder),
         when_clear=tuple(rule.clear.then) if rule.clear else None,
@@ -154,7 +152,7 @@ def compile_rule(rule: Rule, models: Mapping[str, Model]) -> Program:
         clocks=tuple(signal for signal in root.walk() if type(signal).due is not Signal.due),
         takers=tuple(signal for signal in root.walk() if type(signal).take is not Signal.take),
         held=tuple(signal for signal in root.walk() if isinstance(signal, Held)),
-        quick=_quick(root, compiler.metrics),
+        quick={} if lateness else _quick(root, compiler.metrics),
         timing=_timing(root),
     )
 

@@ -163,7 +163,7 @@ def horizon(situation: Situation, state: State) -> Horizon:
     due_at = _due(situation, state)
     known = [each for each in (due_at, state.waiting[0].at if state.waiting else None) if each is not None]
     passes = min(known) + lateness if known else None
-    if not program.quick or state.waiting:
+    if not program.quick:
         return Horizon(passes, state.clock)
     times = [due_at, program.ripe(state.slots, state.clock), _next_rung(program, state, ripe=True)]
     if state.phase is Phase.PENDING:

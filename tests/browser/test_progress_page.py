@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import time
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tests.browser.screen import open_context
+from tests.browser.screen import fits, open_context, shoot, sign_in
 from tests.devices import TestDevice
 from tests.harness import PASSWORD, HubProcess, add_device, add_home, add_person, eventually, ok
 
 DAY = 86_400_000
 BACK = 150
-SHOTS = os.environ.get("HUB_TEST_SHOTS")
-"""A directory to put pictures of the pages into, for people to look at."""
 
 
 @pytest.fixture(scope="module")
@@ -38,29 +35,6 @@ def people(hub: HubProcess) -> dict:
         with hub.api("ann", PASSWORD) as own:
             eventually(lambda: len(ok(own.get("/v1/people/me/progress?metric=steps"))["items"]) >= BACK - 1, within=60)
     return watch
-
-
-def sign_in(context: BrowserContext, hub: HubProcess, username: str) -> Page:
-    password = (hub.data_dir / "operator-password").read_text() if username == "operator" else PASSWORD
-    page = context.new_page()
-    page.goto(hub.url + "/sign-in")
-    page.fill("input[name=username]", username)
-    page.fill("input[name=password]", password)
-    page.click("form[action='/sign-in'] button")
-    page.wait_for_url("**/home")
-    return page
-
-
-def shoot(page: Page, name: str) -> None:
-    if SHOTS:
-        page.wait_for_timeout(1_200)
-        Path(SHOTS).mkdir(parents=True, exist_ok=True)
-        page.screenshot(path=f"{SHOTS}/{name}.png", full_page=True)
-
-
-def fits(page: Page) -> None:
-    wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-    assert wide <= 0, "the page is wider than its window"
 
 
 def series(page: Page) -> dict[str, int]:

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import time
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tests.browser.screen import open_context
+from tests.browser.screen import fits, open_context, shoot, sign_in
 from tests.devices import TestDevice
 from tests.harness import PASSWORD, HubProcess, add_device, add_home, add_person, eventually, ok
-
-SHOTS = os.environ.get("HUB_TEST_SHOTS")
-"""A directory to put pictures of the pages into, for people to look at."""
 
 
 @pytest.fixture(scope="module")
@@ -38,29 +33,6 @@ def home(hub: HubProcess) -> dict:
 def traces(hub: HubProcess) -> dict:
     with hub.api("ann", PASSWORD) as own:
         return ok(own.get("/v1/rules/ease-off/traces"))
-
-
-def sign_in(context: BrowserContext, hub: HubProcess, username: str) -> Page:
-    password = (hub.data_dir / "operator-password").read_text() if username == "operator" else PASSWORD
-    page = context.new_page()
-    page.goto(hub.url + "/sign-in")
-    page.fill("input[name=username]", username)
-    page.fill("input[name=password]", password)
-    page.click("form[action='/sign-in'] button")
-    page.wait_for_url("**/home")
-    return page
-
-
-def shoot(page: Page, name: str) -> None:
-    if SHOTS:
-        page.wait_for_timeout(500)
-        Path(SHOTS).mkdir(parents=True, exist_ok=True)
-        page.screenshot(path=f"{SHOTS}/{name}.png", full_page=True)
-
-
-def fits(page: Page) -> None:
-    wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-    assert wide <= 0, "the page is wider than its window"
 
 
 def replayed(page: Page) -> None:
@@ -257,11 +229,6 @@ def test_every_rule_that_ships_has_a_page(hub: HubProcess, home: dict, browser: 
             fits(page)
             if rule in ("irregular-recovery", "fridge-warm"):
                 shoot(page, f"{rule}-{locale}")
-            if SHOTS:
-                with (Path(SHOTS) / f"said-{locale}.txt").open("a") as said:
-                    shown = page.locator("#rule-when").inner_text(), page.locator("#why-not").inner_text()
-                    ladder = page.locator(".ladder").inner_text().replace("\n", " | ")
-                    print(rule, *shown, ladder, sep="\n  ", file=said)
         context.close()
 
 

@@ -76,6 +76,20 @@ def test_feeding_is_folding_step_where_some_comes_late(program, changes):
     assert told(decided) == told(fold(program, changes, until=end_of(changes)))
 
 
+@pytest.mark.parametrize("condition", ["rises", "above"])
+def test_what_comes_late_between_values_that_changed_nothing_is_put_in_its_place(condition):
+    """The value after it arms the edge, or ends the episode, though by itself it had changed nothing."""
+    moment = condition == "rises"
+    program = rule(MOMENTS[condition] if moment else LASTING[condition], moment=moment, lateness="2s")
+    arrived = [(0.0, 60.0), (1.0, 60.0), (2.0, 60.0), (0.5, 190.0), (1.5, 190.0), (5.0, 60.0)]
+    changes = [Sample("watch1", "heart_rate", START + int(at * SECOND), value) for at, value in arrived]
+    engine = begun(program)
+    decided = feed(engine, changes) + finish(engine, program, changes)
+    fired = [each.observed_at - START for each in decided if each.level != CLEAR]
+    assert fired == [500, 1_500]
+    assert told(decided) == told(fold(program, changes, until=end_of(changes)))
+
+
 @given(programs(), streams())
 @MANY
 def test_replaying_is_folding_step(program, changes):
