@@ -9,12 +9,13 @@ from typing import NamedTuple
 from nicegui import run, ui
 
 from api.web.among_card import AmongCard
-from api.web.asked import REPORT, SPANS, Asked
+from api.web.asked import PATH, REPORT, Asked
 from api.web.frame import dress, markup, script, top
 from api.web.goal_card import GoalCard
 from api.web.progress_chart import Drawn, options
 from api.web.records_card import records_markup
 from api.web.small_print import missing_markup, need_word, small_print
+from api.web.spans import spans
 from api.web.story import Glance, Shelf, Story
 from api.web.streak_card import streaks_markup
 from api.web.strip import strip
@@ -78,14 +79,9 @@ class ProgressPage:
 
     def _build_head(self) -> None:
         say, asked = self._say, self._asked
-        chips = "".join(
-            f'<a class="span{" here" if months == asked.months else ""}" href="{escape(asked.path(months=months))}">'
-            f"{escape(say('progress.span.' + months))}</a>"
-            for months in SPANS
-        )
         markup(
             f"""<div class="progress-head"><h1 class="hub">{escape(say("progress.title"))}</h1>
-            <span class="hub-space"></span><nav class="spans">{chips}</nav>
+            <span class="hub-space"></span>{spans(PATH, asked, say)}
             <a class="hub-quiet" id="to-report" href="{escape(asked.path(REPORT))}">{escape(say("progress.report"))}</a></div>"""
         )
 

@@ -6,13 +6,14 @@ from html import escape
 
 from nicegui import run, ui
 
-from api.web.asked import REPORT, SPANS, Asked
+from api.web.asked import REPORT, Asked
 from api.web.catalogue import Catalogue
 from api.web.frame import dress, markup, script
 from api.web.progress_chart import Drawn, options
 from api.web.records_card import day_word, when_word
 from api.web.shown import shown
 from api.web.small_print import small_print
+from api.web.spans import spans
 from api.web.story import Shelf, Story
 from api.web.visits import Visit
 from hub.runtime import Hub
@@ -53,14 +54,9 @@ class ReportPage:
 
     def _build_tools(self) -> None:
         say, asked = self._say, self._asked
-        chips = "".join(
-            f'<a class="span{" here" if months == asked.months else ""}" href="{escape(asked.path(REPORT, months=months))}">'
-            f"{escape(say('progress.span.' + months))}</a>"
-            for months in SPANS
-        )
         markup(
             f"""<div class="report-tools"><a class="hub-back" href="{escape(asked.path())}">← {escape(say("report.back"))}</a>
-            <nav class="spans">{chips}</nav><span class="hub-space"></span>
+            {spans(REPORT, asked, say)}<span class="hub-space"></span>
             <button class="hub-button" id="save-pdf" onclick="window.print()">{escape(say("report.save"))}</button>
             <p class="hub-note">{escape(say("report.hint"))}</p></div>"""
         )
