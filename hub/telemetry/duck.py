@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import json
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any, cast
@@ -112,12 +112,12 @@ class DuckStore:
         return [Point(at, state if value is None else value) for at, value, state in rows]
 
     def days(self, spans: Sequence[Span], metric: str, first: date, last: date) -> list[Day]:
-        self.roll()
+        self._look(self.roll)
         rows = self._select(spans, sql.DAYS, [self._names.metric_numbers.get(metric, -1), first, last])
         return [Day(self._names.sources[row[0]], *row[1:]) for row in rows]
 
     def latest(self, sources: Sequence[str] | None = None) -> list[Sample]:
-        self.roll()
+        self._look(self.roll)
         with self._reading() as cursor:
             rows = cursor.execute(sql.LATEST).fetchall()
         wanted = None if sources is None else {self._names.source_numbers.get(source) for source in sources}
@@ -150,10 +150,11 @@ class DuckStore:
             declare(cursor, zones)
 
     def flush(self) -> None:
-        """Bring what is in the journal into DuckDB. After a failed write it stays there until the store is open again."""
+        """Bring what is in the journal into DuckDB. After a failed write it stays there until the store is open again, and
+        nothing that comes behind it may be written before: what DuckDB has, it has up to a place in the order."""
         with self._flushing:
             if self._broken:
-                return
+                raise StoreUnavailable("a write failed; the store is to be opened again")
             with self._turning:
                 batches, self._journaled, self._waiting = self._journaled, [], 0
                 finished = self._journal.turn() if batches else []
@@ -163,16 +164,21 @@ class DuckStore:
 
     def roll(self) -> int:
         with self._rolling:
-            upto, rolled = self._last_seq, self._rolled
-            if upto == rolled:
+            upto = self._last_seq
+            if upto == self._rolled:
                 return 0
             self.flush()
-            while self._rolled < upto:
-                step = min(self._rolled + FOLD_LIMIT, upto)
-                with self._writing() as cursor:
-                    fold(cursor, rolled=self._rolled, upto=step)
-                self._rolled = step
-            return upto - rolled
+            return self._fold(upto)
+
+    def _fold(self, upto: int) -> int:
+        """Take what DuckDB has into the rollups; how many places that were."""
+        rolled = self._rolled
+        while self._rolled < upto:
+            step = min(self._rolled + FOLD_LIMIT, upto)
+            with self._writing() as cursor:
+                fold(cursor, rolled=self._rolled, upto=step)
+            self._rolled = step
+        return upto - rolled
 
     def stale(self) -> list[Stale]:
         self.roll()
@@ -248,7 +254,7 @@ class DuckStore:
         self._last_seq = self._newest_seq(cursor)
         self._recover()
         self._last_seq = self._newest_seq(cursor)
-        self.roll()
+        self._fold(self._last_seq)
         for source, metric, at in cursor.execute("select source, metric, observed_at from latest").fetchall():
             self._marks.load(source, metric, at)
 
@@ -375,15 +381,20 @@ class DuckStore:
         asked = self._asked(spans)
         if not len(asked["source"]):
             return []
-        self.flush()
+        self._look(self.flush)
         with self._reading() as cursor:
             return run(cursor, query, asked, parameters)
 
     def _select_columns(self, spans: Sequence[Span], query: str, parameters: Any) -> Columns:
         asked = self._asked(spans)
-        self.flush()
+        self._look(self.flush)
         with self._reading() as cursor:
             return run_columns(cursor, query, asked, parameters)
+
+    def _look(self, bring_up: Callable[[], object]) -> None:
+        """Before reading: while the store waits to be opened again, what it has is better than nothing."""
+        if not self._broken:
+            bring_up()
 
     def _asked(self, spans: Sequence[Span]) -> Columns:
         known = [span for span in spans if span.source in self._names.source_numbers]

@@ -221,7 +221,7 @@ def test_imports_are_for_operators_and_of_two_kinds_and_not_too_large(hub: HubPr
     assert counts(
         tell(api, "people", "person,name\n" + "".join(f"wide-{row},{'n' * 80}\n" for row in range(15_000)))
     ) == (15_000, 0, 0)
-    assert left_over(hub) == []
+    eventually(lambda: left_over(hub) == [])  # the file goes when the answer is out
 
 
 def test_what_was_taken_in_is_there_after_a_start(hub: HubProcess, api) -> None:
