@@ -51,7 +51,7 @@ class CohortOut(BaseModel):
     median: float
     high_quartile: float
     epsilon: float | None = Field(
-        description="set where there is noise in these figures and in the band: how little of it"
+        description="set where there is noise in these figures and in the band: the ε of them all; less is more noise"
     )
 
 

@@ -19,7 +19,8 @@ import uvicorn
 from fastapi import FastAPI
 
 from api.app import create_app
-from hub.runtime import Hub, StartFailed, open_hub, operator_password_file
+from hub.data_dir import StartFailed, operator_password_file
+from hub.runtime import Hub, open_hub
 from hub.settings import Settings
 
 GRACE_S = 3

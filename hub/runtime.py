@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import secrets
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,22 +13,21 @@ from typing import NamedTuple
 import structlog
 from sqlalchemy import Engine as Database
 
-from devices.errors import HubError, StoreUnavailable
-from hub import parquet
+from devices.errors import StoreUnavailable
 from hub.boards import Boards
 from hub.bridge import Bridge, BrokerAddress
 from hub.broker import BRIDGE_USER, EmbeddedBroker
-from hub.catalogue import load_catalogues, load_models, load_packs
+from hub.catalogue import load_catalogues, load_packs
+from hub.data_dir import moved_in, operator_password, own_id
 from hub.deliveries import Deliveries
 from hub.desk import Desk
 from hub.features.keeper import Keeper
-from hub.features.store import FeatureStore
 from hub.feed import Feed
 from hub.gatekeeper import Gatekeeper
 from hub.history import Histories
 from hub.imports.intake import Intake
 from hub.inbox import Inbox
-from hub.learning import Stores, learn
+from hub.learning import Stores, learn, open_stores
 from hub.metrics import Metrics
 from hub.narrator import Narrator
 from hub.outbox import Outbox
@@ -45,22 +42,18 @@ from hub.refusals import Refusals
 from hub.registry import Registry
 from hub.replays import Replays
 from hub.rulebook import Rulebook
-from hub.secret_files import kept, private_directory
 from hub.settings import Settings
 from hub.snapshots import Snapshots
 from hub.store.accounts import Accounts
 from hub.store.boards import BoardStore
 from hub.store.consents import Consents
 from hub.store.deliveries import DeliveryStore
-from hub.store.engine import open_engine
-from hub.store.enrolment import Enrolment
 from hub.store.fleet import Fleet
 from hub.store.goals import GoalStore
 from hub.store.ledger import Ledger
 from hub.store.recommendations import RecommendationStore
 from hub.store.rules import RuleStore
-from hub.telemetry import MetricKind, TelemetryStore
-from hub.telemetry.duck import DuckStore
+from hub.telemetry import TelemetryStore
 from hub.upkeep import Chore, Upkeep, expire, trim
 from hub.views import Gate
 from rules.engine import Engine
@@ -70,14 +63,6 @@ log = structlog.get_logger()
 FEATURES_EVERY, PEERS_EVERY, DAILY_EVERY = 5.0, 2.0, 10.0
 ROLL_EVERY, SNAPSHOT_EVERY, TRIM_EVERY, TELL_TWINS_EVERY, FLUSH_EVERY = 6.0, 10.0, 3600.0, 0.2, 0.5
 PASS_TIME_EVERY, EXPIRE_EVERY = 0.25, 20.0
-
-
-class StartFailed(HubError):
-    """The hub cannot start, and why."""
-
-
-class Busy(StartFailed):
-    """Another hub has the data dir."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,10 +134,10 @@ class _Doors(NamedTuple):
 def open_hub(settings: Settings) -> Iterator[Hub]:
     """Build and start everything; stop it on the way out, inbox drained. Raises `HubError` in one clear line."""
     with contextlib.ExitStack() as stack:
-        data_dir = _moved_in(settings.data_dir, stack)
+        data_dir = moved_in(settings.data_dir, stack)
         broker = _start_broker(settings, stack)  # first: it lets nobody in yet, and gets ready while the stores open
-        stores = _open_stores(settings, stack)
-        stores.accounts.ensure_operator(_operator_password(settings))
+        stores = open_stores(settings, stack)
+        stores.accounts.ensure_operator(operator_password(settings))
         peers = _open_peers(settings, stores, stack)
         learn(stores)
         boards = _settled_boards(stores)
@@ -197,7 +182,7 @@ def _open_doors(
     feed, refusals, pipeline = Feed(), Refusals(stores.fleet), mind.pipeline
     narrator = Narrator(feed, stores.registry, mind.metrics)
     presence = Presence(stores.registry, pipeline, narrator, embedded=settings.embedded_broker)
-    bridge = Bridge(_address(settings, broker), client_id=_own_id(settings), inbox=mind.inbox)
+    bridge = Bridge(_address(settings, broker), client_id=own_id(settings), inbox=mind.inbox)
     outbox = Outbox(
         stores.ledger, bridge, home_of=presence.home_of, is_here=presence.is_here, on_moved=narrator.command_moved
     )
@@ -225,7 +210,7 @@ def _settled_boards(stores: Stores) -> Boards:
 
 def _hub(settings: Settings, stores: Stores, peers: Peers, boards: Boards, mind: _Mind, doors: _Doors) -> Hub:
     return Hub(
-        id=_own_id(settings),
+        id=own_id(settings),
         settings=settings,
         registry=stores.registry,
         accounts=stores.accounts,
@@ -312,100 +297,12 @@ def _chores(hub: Hub, stores: Stores, doors: _Doors) -> list[Chore]:
     ]
 
 
-@dataclass(frozen=True, slots=True)
-class Past:
-    """What is stored, for whoever only reads it."""
-
-    registry: Registry
-    histories: Histories
-    keeper: Keeper
-
-
-@contextlib.contextmanager
-def open_past(settings: Settings) -> Iterator[Past]:
-    """Open what a hub that does not run has stored; nothing is started. Raises `HubError` in one clear line."""
-    with contextlib.ExitStack() as stack:
-        if not settings.data_dir.is_dir():
-            raise StartFailed(f"there is nothing stored in {settings.data_dir}: no hub has run there")
-        stack.enter_context(_locked(settings.data_dir / "lock"))
-        stores = _open_stores(settings, stack)
-        learn(stores)
-        stores.registry.tune(RuleStore(stores.database).tunings())
-        yield Past(stores.registry, Histories(stores.registry, stores.fleet, stores.telemetry), stores.keeper)
-
-
-def operator_password_file(settings: Settings) -> Path:
-    """Where the first operator's password is kept, unless it is a setting."""
-    return settings.data_dir / "operator-password"
-
-
-def _operator_password(settings: Settings) -> str:
-    if settings.operator_password is not None:
-        return settings.operator_password.get_secret_value()
-    return kept(operator_password_file(settings))
-
-
-def _own_id(settings: Settings) -> str:
-    """Made once, and then the same for good."""
-    return kept(settings.data_dir / "client-id", lambda: f"hub-{secrets.token_hex(8)}")
-
-
-def _moved_in(directory: Path, stack: contextlib.ExitStack) -> Path:
-    """The data dir: this hub's alone, and without what a crash left of exports."""
-    data_dir = private_directory(directory)
-    stack.enter_context(_locked(data_dir / "lock"))
-    parquet.clear(data_dir)
-    return data_dir
-
-
-@contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """One hub at a time in a data dir."""
-    with path.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise Busy(f"another hub is running in {path.parent}") from error
-        yield
-
-
 def _start_deliveries(database: Database, stack: contextlib.ExitStack) -> DeliveryStore:
     store = DeliveryStore(database)
     deliveries = Deliveries(store)
     deliveries.start()
     stack.callback(deliveries.stop)
     return store
-
-
-def _open_telemetry(settings: Settings, registry: Registry) -> TelemetryStore:
-    kinds = {
-        name: MetricKind(name, resets_daily=metric.spec.kind == "counter" and metric.spec.resets == "daily")
-        for model in registry.models.values()
-        for name, metric in model.metrics.items()
-    }
-    return DuckStore(settings.telemetry_path, list(kinds.values()))
-
-
-def _open_stores(settings: Settings, stack: contextlib.ExitStack) -> Stores:
-    registry = Registry(load_models())
-    database = open_engine(settings.database)
-    stack.callback(database.dispose)
-    telemetry = _open_telemetry(settings, registry)
-    stack.callback(telemetry.close)
-    features = FeatureStore(settings.data_dir / "features.duckdb")
-    stack.callback(features.close)
-    accounts, fleet = Accounts(database), Fleet(database)
-    return Stores(
-        registry,
-        database,
-        accounts,
-        Enrolment(database),
-        Consents(database),
-        fleet,
-        Ledger(database),
-        telemetry,
-        Keeper(registry, accounts, fleet, telemetry, features),
-    )
 
 
 def _open_peers(settings: Settings, stores: Stores, stack: contextlib.ExitStack) -> Peers:

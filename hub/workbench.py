@@ -16,7 +16,7 @@ from devices.sample import DAY, Instant
 
 if TYPE_CHECKING:
     from devices.model import Model
-    from hub.runtime import Past
+    from hub.past import Past
     from rules.decision import Decision
     from rules.language import Written
 
@@ -195,7 +195,8 @@ def _past() -> Any:
     """What the hub has stored."""
     import contextlib
 
-    from hub.runtime import Busy, open_past
+    from hub.data_dir import Busy
+    from hub.past import open_past
     from hub.settings import load
 
     settings = load()
