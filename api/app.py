@@ -23,6 +23,7 @@ from api.routes import (
     services,
     system,
 )
+from api.timing import ServerTiming
 from hub.imports.intake import FILE_LIMIT
 from hub.runtime import Hub
 
@@ -84,6 +85,7 @@ def create_app(hub: Hub) -> FastAPI:
     )
     app.state.hub = hub
     app.add_middleware(BodyLimit)
+    app.add_middleware(ServerTiming)
     problems.install(app)
     for router in (
         auth,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
 _SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)
 
@@ -12,6 +12,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
+        ProcessCollector(registry=self._registry)
         self.messages = self._counter("hub_messages", "Messages taken in and acknowledged, by channel", ["channel"])
         self.samples = self._counter("hub_samples_stored", "Samples stored; repeats are not counted")
         self.repeats = self._counter("hub_changes_repeated", "Samples and events that were stored already")
@@ -23,6 +24,7 @@ class Metrics:
         self.decisions = self._counter("hub_decisions", "Decisions of rules, by level", ["level"])
         self.commands = self._counter("hub_commands", "Commands that reached a status", ["status"])
         self.retries = self._counter("hub_store_retries", "Times a store could not be written and was tried again")
+        self.chores = self._counter("hub_chore_cpu_seconds", "CPU time that chores behind the pipeline took", ["chore"])
         self.turn = Histogram(
             "hub_turn_seconds",
             "Time from taking a batch to acknowledging it",

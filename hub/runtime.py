@@ -144,7 +144,7 @@ def open_hub(settings: Settings) -> Iterator[Hub]:
         mind = _wake(data_dir, stores)
         doors = _open_doors(settings, broker, stores, mind, stack)
         hub = _hub(settings, stores, peers, boards, mind, doors)
-        upkeep = Upkeep(_chores(hub, stores, doors))
+        upkeep = Upkeep(_chores(hub, stores, doors), mind.metrics)
         upkeep.start()
         stack.callback(upkeep.stop)
         yield hub

@@ -13,6 +13,7 @@ import structlog
 
 from devices.errors import StoreUnavailable
 from devices.sample import DAY, Instant
+from hub.metrics import Metrics
 from hub.narrator import Narrator
 from hub.registry import Registry
 from hub.store.ledger import Ledger
@@ -41,8 +42,8 @@ class Chore:
 class Upkeep:
     """Does chores, one at a time."""
 
-    def __init__(self, chores: list[Chore]) -> None:
-        self._chores = chores
+    def __init__(self, chores: list[Chore], metrics: Metrics) -> None:
+        self._chores, self._metrics = chores, metrics
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="upkeep", daemon=True)
 
@@ -66,7 +67,7 @@ class Upkeep:
                     self._do(chore)
 
     def _do(self, chore: Chore) -> None:
-        began = time.monotonic()
+        began, worked = time.monotonic(), time.thread_time()
         try:
             chore.do()
         except StoreUnavailable as error:
@@ -74,6 +75,7 @@ class Upkeep:
         except Exception:  # the other chores must go on
             log.exception("chore_failed", chore=chore.name)
         ended = time.monotonic()
+        self._metrics.chores.labels(chore.name).inc(time.thread_time() - worked)
         chore.due = ended + max(chore.every, _SHARE * (ended - began))
 
 

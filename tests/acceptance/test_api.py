@@ -47,6 +47,13 @@ def test_errors_are_problem_documents_with_stable_types(hub: HubProcess, api) ->
     anonymous.close()
 
 
+def test_every_answer_says_how_long_the_hub_took(hub: HubProcess, api) -> None:
+    for asked in ("/v1/homes", "/v1/nothing/here"):
+        began = time.perf_counter()
+        said = api.get(asked).headers["server-timing"]
+        assert 0 < float(said.removeprefix("total;dur=")) < (time.perf_counter() - began) * 1000
+
+
 def test_people_see_their_own_and_nobody_elses(hub: HubProcess, api) -> None:
     ann, bob = add_person(api, "ann", birth_year=1980), add_person(api, "bob", home="home-2")
     add_device(api, "ann-watch", owner=ann)

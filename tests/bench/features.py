@@ -12,8 +12,11 @@ from statistics import median
 from devices.sample import Sample
 from hub.features.store import FeatureStore
 from hub.telemetry import sql
+from simulators.load import Pace
+from tests.bench.asking import Taken, server_seconds
+from tests.bench.fleet import register, store
 from tests.bench.wearers import live, people_in, tell
-from tests.harness import PASSWORD, HubProcess, add_device, add_home, add_person, ok
+from tests.harness import PASSWORD, HubProcess, add_device, add_home, add_person, ok, running
 
 DAYS = timedelta(days=150)
 
@@ -54,8 +57,25 @@ def _rolled(folder: Path, *, samples: int, sources: int, track: bool) -> float:
         sql.MARK_STALE = before
 
 
-def progress_latencies(folder: Path, *, people: int = 1_000, asked: int = 300) -> list[float]:
-    """Seconds to progress of five months over HTTP, one after the other, from a hub that keeps 150 days of so many people."""
+def keeping_share(folder: Path, *, messages: int, devices: int = 50) -> float:
+    """CPU time that a running hub spends on keeping features, of what it spends on all else, while messages of three values
+    come in. The rollups that keeping up asks for count as its own, so that is the most it can be."""
+    folder.mkdir(parents=True)
+    with running(folder) as hub:
+        fleet = register(hub, devices)
+        before = _spent(hub)
+        store(hub, fleet, Pace(messages=messages))
+        keeping, all_ = (now - then for now, then in zip(_spent(hub), before, strict=True))
+    return keeping / (all_ - keeping)
+
+
+def _spent(hub: HubProcess) -> tuple[float, float]:
+    """Seconds of CPU: for features, and in all."""
+    return hub.metric("hub_chore_cpu_seconds_total", chore="features"), hub.metric("process_cpu_seconds_total")
+
+
+def progress_latencies(folder: Path, *, people: int = 1_000, asked: int = 300) -> Taken:
+    """What progress of five months takes over HTTP, one after the other, from a hub that keeps 150 days of so many people."""
     folder.mkdir(parents=True)
     hub = HubProcess(folder).start()
     askers = [f"asker-{number}" for number in range(10)]
@@ -74,22 +94,23 @@ def progress_latencies(folder: Path, *, people: int = 1_000, asked: int = 300) -
     store.close()
     hub.start()
     try:
-        return sorted(_asked(hub, askers, asked))
+        taken = list(_asked(hub, askers, asked))
+        return Taken(sorted(whole for whole, _ in taken), sorted(server for _, server in taken))
     finally:
         hub.stop()
 
 
-def _asked(hub: HubProcess, askers: list[str], count: int) -> Iterator[float]:
+def _asked(hub: HubProcess, askers: list[str], count: int) -> Iterator[tuple[float, float]]:
     clients = [hub.api(name, PASSWORD) for name in askers]
     metrics = ("steps", "resting_heart_rate", "vo2max", "sleep_minutes", "health_index")
     for number in range(count + len(metrics)):
         client, metric = clients[number % len(clients)], metrics[number % len(metrics)]
         began = time.perf_counter()
-        told = ok(client.get("/v1/people/me/progress", params={"metric": metric}))
+        answer = client.get("/v1/people/me/progress", params={"metric": metric})
         seconds = time.perf_counter() - began
-        assert len(told["items"]) > 140, told
+        assert len(ok(answer)["items"]) > 140, answer.text
         if number >= len(metrics):  # the first ones load what finds trends
-            yield seconds
+            yield seconds, server_seconds(answer.headers["server-timing"])
     for client in clients:
         client.close()
 

@@ -23,7 +23,7 @@ from rules.bins import bin_of, bins_of
 from rules.cohorts import Cohort, Member, span
 from rules.families import Cells
 from rules.features import COMPARED, FEATURES
-from tests.bench.asking import paced
+from tests.bench.asking import Taken, paced
 from tests.harness import PASSWORD, HubProcess, add_device, add_home, add_person, ok
 
 PERIOD = 2026 * 12 + 9
@@ -154,8 +154,8 @@ def _exactly(folder: Path, crowd: Crowd) -> tuple[float, NDArray[np.float64]]:
     return seconds, np.abs(better[bins] / (mine.sum() - 1) - ranks) * 100
 
 
-def answers(folder: Path, count: int, *, rate: int = 200, seconds: float = 10.0) -> list[float]:
-    """Seconds from asking a hub that holds so many people where one of them stands to its answer, over HTTP, at a rate."""
+def answers(folder: Path, count: int, *, rate: int = 200, seconds: float = 10.0) -> Taken:
+    """What it takes to ask a hub that holds so many people where one of them stands, over HTTP, at a rate."""
     folder.mkdir(parents=True)
     hub = HubProcess(folder).start()
     names = [f"asker-{number}" for number in range(ASKERS)]

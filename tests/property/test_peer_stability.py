@@ -65,13 +65,24 @@ def drawn_crowd(drawn):
 @settings(max_examples=150, deadline=None)
 def test_one_leaving_changes_no_table_and_adds_none(drawn, data):
     everybody = drawn_crowd(drawn)
+    assert_leaving_shows_in_nothing(everybody, data.draw(st.integers(0, len(everybody) - 1)))
+
+
+def test_of_two_regions_at_the_floor_both_are_held_back_once_one_of_the_people_leaves():
+    """The one for its size, the other because everybody without it would be the first."""
+    one, other = (Member(model="watch", acquired=MAY, region=region) for region in ("KR-11", "KR-26"))
+    everybody = [(one, at) for at in range(SMALL.cohort)] + [(other, at) for at in range(SMALL.cohort)]
+    assert_leaving_shows_in_nothing(everybody, 0)
+
+
+def assert_leaving_shows_in_nothing(everybody, gone):
+    """But in what is withdrawn: who are too few now, and others by whom they could be found."""
+    left = everybody[:gone] + everybody[gone + 1 :]
     first = published(everybody)
-    gone = data.draw(st.integers(0, len(everybody) - 1))
-    second = published(everybody[:gone] + everybody[gone + 1 :], first)
+    second = published(left, first)
     assert second.tables.items() <= first.tables.items()
-    withdrawn = first.tables.keys() - second.tables.keys()
-    assert all(second.held[key] == "size" for key in withdrawn if sized(everybody, key) == SMALL.cohort)
-    assert all(sized(everybody, key) == SMALL.cohort or second.held[key] == "remainder" for key in withdrawn)
+    for key in first.tables.keys() - second.tables.keys():
+        assert second.held[key] == ("size" if sized(left, key) < SMALL.cohort else "remainder")
 
 
 def sized(everybody, key):

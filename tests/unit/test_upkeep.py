@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from devices.errors import StoreUnavailable
+from hub.metrics import Metrics
 from hub.upkeep import Chore, Upkeep
 
 
 @contextmanager
 def doing(*chores: Chore) -> Iterator[None]:
-    upkeep = Upkeep(list(chores))
+    upkeep = Upkeep(list(chores), Metrics())
     upkeep.start()
     try:
         yield
