@@ -41,6 +41,7 @@ from hub.records import Records
 from hub.refusals import Refusals
 from hub.registry import Registry
 from hub.replays import Replays
+from hub.rolls import Rolls
 from hub.rulebook import Rulebook
 from hub.settings import Settings
 from hub.snapshots import Snapshots
@@ -61,7 +62,7 @@ from rules.engine import Engine
 log = structlog.get_logger()
 
 FEATURES_EVERY, PEERS_EVERY, DAILY_EVERY = 5.0, 2.0, 10.0
-ROLL_EVERY, SNAPSHOT_EVERY, TRIM_EVERY, TELL_TWINS_EVERY, FLUSH_EVERY = 6.0, 10.0, 3600.0, 0.2, 0.5
+ROLL_EVERY, SNAPSHOT_EVERY, TRIM_EVERY, TELL_TWINS_EVERY, FLUSH_EVERY = 0.5, 10.0, 3600.0, 0.2, 0.5
 PASS_TIME_EVERY, EXPIRE_EVERY = 0.25, 20.0
 
 
@@ -282,7 +283,7 @@ def _intake(settings: Settings, stores: Stores, peers: Peers, mind: _Mind) -> In
 def _chores(hub: Hub, stores: Stores, doors: _Doors) -> list[Chore]:
     pipeline, telemetry, narrator = hub.pipeline, stores.telemetry, doors.narrator
     return [
-        Chore("roll", ROLL_EVERY, telemetry.roll),
+        Chore("roll", ROLL_EVERY, Rolls(telemetry).keep_up, rests=False),
         Chore("features", FEATURES_EVERY, hub.keeper.keep_up),
         Chore("peers", PEERS_EVERY, hub.peers.catch_up),
         Chore("peers_snapshot", DAILY_EVERY, hub.peers.keep_daily),

@@ -30,12 +30,16 @@ _SHARE = 10
 
 @dataclass(slots=True)
 class Chore:
-    """Something to be done every so many seconds, for the first time after as many, or `at_once`."""
+    """Something to be done every so many seconds, for the first time after as many, or `at_once`.
+
+    It `rests` after it took long, unless what it leaves only grows.
+    """
 
     name: str
     every: float
     do: Callable[[], object]
     at_once: bool = False
+    rests: bool = True
     due: float = 0.0
 
 
@@ -76,7 +80,7 @@ class Upkeep:
             log.exception("chore_failed", chore=chore.name)
         ended = time.monotonic()
         self._metrics.chores.labels(chore.name).inc(time.thread_time() - worked)
-        chore.due = ended + max(chore.every, _SHARE * (ended - began))
+        chore.due = ended + max(chore.every, _SHARE * (ended - began) if chore.rests else 0.0)
 
 
 def trim(telemetry: TelemetryStore, ledger: Ledger, registry: Registry) -> None:

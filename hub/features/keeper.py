@@ -85,6 +85,7 @@ class Keeper:
 
     def refresh(self, person: str) -> None:
         """Find what is stale of a person, the day that goes on too."""
+        self._telemetry.roll()
         with self._keeping:
             self._settle(person, self._by_owner(self._telemetry.stale()).get(person, []))
 

@@ -142,11 +142,14 @@ class TelemetryStore(Protocol):
     def declare_all(self, zones: Mapping[str, str]) -> None:
         """The same of many sources at once."""
 
+    def tidy(self) -> None:
+        """Do what whoever appends would have to do before long; called again and again, in another thread."""
+
     def roll(self) -> int:
         """Bring the rollups up to the newest change; how many changes that took in."""
 
     def stale(self) -> list[Stale]:
-        """Days of which something came in since they were settled; brings the rollups up to date first."""
+        """Days of which something came in since they were settled, as far as the rollups have been brought up."""
 
     def settle(self, days: Sequence[Stale]) -> None:
         """The daily features have these; what came in meanwhile stays stale."""

@@ -46,7 +46,9 @@ THREADS = 1
 MEMORY_LIMIT = "128MB"
 WAL_LIMIT = "64MB"
 JOURNALED_LIMIT = 50_000
-"""Samples in the journal before it is brought in at once, whether anybody reads or not: they are in memory too."""
+"""Samples in the journal before whoever appends brings them in, if nobody has before: they are in memory too."""
+JOURNALED_WORTH = 4_000
+"""Samples in the journal that are worth bringing in: few at a time, since it keeps the interpreter from whoever appends."""
 FOLD_LIMIT = 200_000
 """Samples folded into the rollups at a time: they are in memory while they are."""
 
@@ -162,6 +164,10 @@ class DuckStore:
                 self._bring_in(batches)
                 self._journal.drop(finished)
 
+    def tidy(self) -> None:
+        if self._waiting > JOURNALED_WORTH:
+            self.flush()
+
     def roll(self) -> int:
         with self._rolling:
             upto = self._last_seq
@@ -181,7 +187,6 @@ class DuckStore:
         return upto - rolled
 
     def stale(self) -> list[Stale]:
-        self.roll()
         with self._reading() as cursor:
             rows = cursor.execute(sql.STALE).fetchall()
         return [Stale(self._names.sources[source], day, seq) for source, day, seq in rows]

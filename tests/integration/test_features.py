@@ -63,6 +63,11 @@ class World:
         for day, zone in stays:
             self.accounts.stay("minji", timezone=zone, since=begins(SINCE + timedelta(days=day), "UTC"))
 
+    def keep_up(self):
+        """What the hub does now and then."""
+        self.telemetry.roll()
+        self.keeper.keep_up()
+
     def features(self):
         return self.keeper.days("minji", SINCE, self.last)
 
@@ -128,7 +133,7 @@ def test_a_year_of_late_doubled_and_reordered_data_across_time_zones_gives_the_f
     for message in disturb(messages, faults, seed=9).messages:
         faulty.telemetry.append(chunks[int(message.payload)])
         if chance.random() < 0.02:
-            faulty.keeper.keep_up()
+            faulty.keep_up()
     wanted = clean.features()
     _same(faulty.features(), wanted)
     for name in FEATURES:
@@ -143,7 +148,7 @@ def test_what_was_found_survives_and_what_was_not_is_found_after_a_restart(world
     chunks = list(_chunks(6))
     for chunk in chunks[: len(chunks) // 2]:
         world.telemetry.append(chunk)
-    world.keeper.keep_up()
+    world.keep_up()
     half = world.keeper.store.days("minji", SINCE, world.last)
     assert not np.isnan(half["steps"]).all()
     for chunk in chunks[len(chunks) // 2 :]:
@@ -167,11 +172,11 @@ def test_a_day_that_goes_on_is_found_only_when_asked_for(worlds):
     world.keeper._today = lambda: world.last
     for chunk in _chunks(2):
         world.telemetry.append(chunk)
-    world.keeper.keep_up()
+    world.keep_up()
     known = world.keeper.store.days("minji", SINCE, world.last)["steps"]
     assert not np.isnan(known[0])
     world.telemetry.append([Sample("watch", "steps", begins(world.last + timedelta(days=1), SEOUL) - 1, 30_000.0)])
-    world.keeper.keep_up()
+    world.keep_up()
     assert [each.day for each in world.telemetry.stale()] == [(world.last - date(1970, 1, 1)).days]
     assert world.features()["steps"][-1] == 30_000
 
