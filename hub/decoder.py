@@ -16,7 +16,7 @@ from hub.metrics import Metrics
 from hub.registry import Entry, Registry
 from hub.store.tables import QuarantineRow
 from hub.telemetry import Change
-from rules.engine import MADE_BY_RULE
+from rules.chain import MADE_BY_RULE
 
 if TYPE_CHECKING:
     from hub.wire import Inbound

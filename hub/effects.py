@@ -9,8 +9,8 @@ from typing import Any
 from devices.command import Command
 from devices.sample import MINUTE, Event, Instant
 from hub.registry import Entry, Registry
+from rules.chain import published
 from rules.decision import Decision
-from rules.engine import published
 
 COMMAND_LIFE: Instant = MINUTE
 """How long a command that a rule decided may take to arrive before it is no use any more."""

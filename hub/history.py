@@ -4,28 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
 from devices.sample import Event, Instant
 from hub.registry import Registry
 from hub.store.fleet import Fleet
+from hub.store.ledger import Ledger
 from hub.telemetry import FAR_FUTURE, Scan, Span, TelemetryStore, Window
+from rules.chain import MADE_BY_RULE, Link, links
 from rules.consent import SERVICE
-from rules.engine import MADE_BY_RULE
+from rules.decision import Decision
 from rules.program import Program
 from rules.replay import History
 from rules.subject import Origin, Subject
-from rules.view import OFFLINE
+from rules.view import OFFLINE, TraitSet
 
 EVENTS_LIMIT = 1_000_000
+
+
+class _Told(NamedTuple):
+    """An event, or what another rule did, and how many had set each other off by then; 0 for what a device said."""
+
+    link: Link
+    origin: Origin
+    depth: int = 0
 
 
 class Histories:
     """Reads; keeps nothing. Any thread."""
 
-    def __init__(self, registry: Registry, fleet: Fleet, telemetry: TelemetryStore) -> None:
-        self._registry, self._fleet, self._telemetry = registry, fleet, telemetry
+    def __init__(self, registry: Registry, fleet: Fleet, telemetry: TelemetryStore, ledger: Ledger) -> None:
+        self._registry, self._fleet, self._telemetry, self._ledger = registry, fleet, telemetry, ledger
 
     def scopes(self, program: Program) -> list[Subject]:
         """Every scope that a rule may be about, by id; places only as they show up in events."""
@@ -50,6 +61,8 @@ class Histories:
         for event in self._telemetry.events(spans, Window(since, until, limit=EVENTS_LIMIT)) if spans else ():
             around = self._registry.of_event(event) if event.type in program.events else None
             ids |= {each.id for each in around.scopes(program.rule.scope.each)} if around is not None else set()
+        for decision in self._ledger.chained(since=since, until=until) if program.traits else ():
+            ids.add(decision.scope)
         return [each for each in self.scopes(program) if each.id in ids]
 
     def _about(self, kind: str, sources: set[str]) -> set[str]:
@@ -71,7 +84,9 @@ class Histories:
         spans = self._spans(program.rule.scope.each, subject.id)
         scan = self._telemetry.scan(spans, metrics, since=since, until=until)
         events = self._events(program, subject, since=since, until=until) if program.events else []
-        return replace(_joined(scan, events, metrics, self._registry), begins=begins)
+        told = [_Told(event, self._origin(event)) for event in events]
+        told += self._chained(program, subject, since=since, until=until)
+        return replace(_joined(scan, told, metrics, self._registry), begins=begins)
 
     def _begins(self, program: Program, scope: str) -> Instant | None:
         """Since when a rule may look at a scope; `None` if it may not."""
@@ -110,35 +125,56 @@ class Histories:
             and any(each.id == subject.id for each in around.scopes(kind))
         ]
 
+    def _chained(self, program: Program, subject: Subject, *, since: Instant, until: Instant) -> list[_Told]:
+        """What other rules did that this one heard of: what they did then, not what they would do today."""
+        if not (program.traits or program.events):
+            return []
+        scope = None if program.events else subject.id
+        return [
+            _Told(link, self._source_of(decision), decision.depth + 1)
+            for decision in self._ledger.chained(since=since, until=until, scope=scope)
+            if decision.rule != program.id
+            for link in links(decision)
+            if program.hears(link) and self._concerns(decision, link, program.rule.scope.each, subject)
+        ]
 
-def _joined(scan: Scan, events: list[Event], metrics: list[str], registry: Registry) -> History:
-    """Samples and events in one order of time; of the same instant the samples first."""
+    def _concerns(self, decision: Decision, link: Link, kind: str, subject: Subject) -> bool:
+        """Traits are of the scope that was decided about; events are about everything around whatever led to them."""
+        if decision.kind == kind or isinstance(link, TraitSet):
+            return (decision.kind, decision.scope) == (kind, subject.id)
+        around = self._registry.of(decision.source)
+        return around is not None and any(each.id == subject.id for each in around.scopes(kind))
+
+    def _source_of(self, decision: Decision) -> Origin:
+        return _origin(decision.source, self._registry) if decision.source else Origin("")
+
+    def _origin(self, event: Event) -> Origin:
+        around = self._registry.of_event(event)
+        return around.origin if around is not None else Origin(event.source)
+
+
+def _joined(scan: Scan, told: list[_Told], metrics: list[str], registry: Registry) -> History:
+    """Samples and what else was told in one order of time; of the same instant the samples first."""
     origins = [_origin(source, registry) for source in scan.sources]
-    count = len(scan.at) + len(events)
-    at = np.concatenate([scan.at, np.array([event.observed_at for event in events], dtype=np.int64)])
+    first = len(scan.at)
+    at = np.concatenate([scan.at, np.array([each.link.observed_at for each in told], dtype=np.int64)])
     order = np.argsort(at, kind="stable")
-    places: dict[int, Event] = {}
-    source = np.zeros(count, np.int32)
-    source[: len(scan.at)] = scan.source
-    for number, event in enumerate(events, start=len(scan.at)):
-        around = registry.of_event(event)
-        origins.append(around.origin if around is not None else Origin(event.source))
-        source[number] = len(origins) - 1
-        places[number] = event
-    metric = np.concatenate([scan.metric, np.full(len(events), -1, np.int16)])
-    value = np.concatenate([scan.value, np.full(len(events), np.nan)])
-    text = np.concatenate([scan.text, np.full(len(events), -1, np.int32)])
-    moved = {int(old): new for new, old in enumerate(order) if old >= len(scan.at)}
+    source = np.concatenate([scan.source, np.arange(len(origins), len(origins) + len(told), dtype=np.int32)])
+    metric = np.concatenate([scan.metric, np.full(len(told), -1, np.int16)])
+    value = np.concatenate([scan.value, np.full(len(told), np.nan)])
+    text = np.concatenate([scan.text, np.full(len(told), -1, np.int32)])
+    placed = {new: told[int(old) - first] for new, old in enumerate(order) if old >= first} if told else {}
     return History(
         at[order],
         metric[order],
-        source[order],
+        source[order].astype(np.int32),
         value[order],
         text[order],
         tuple(metrics),
-        tuple(origins),
+        (*origins, *(each.origin for each in told)),
         tuple(scan.texts),
-        {moved[old]: event for old, event in places.items()},
+        {row: each.link for row, each in placed.items() if isinstance(each.link, Event) and not each.depth},
+        linked={row: (each.link, each.depth) for row, each in placed.items() if each.depth},
     )
 
 

@@ -34,4 +34,6 @@ def open_past(settings: Settings) -> Iterator[Past]:
         stores = open_stores(settings, stack)
         learn(stores)
         stores.registry.tune(RuleStore(stores.database).tunings())
-        yield Past(stores.registry, Histories(stores.registry, stores.fleet, stores.telemetry), stores.keeper)
+        yield Past(
+            stores.registry, Histories(stores.registry, stores.fleet, stores.telemetry, stores.ledger), stores.keeper
+        )

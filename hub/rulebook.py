@@ -226,6 +226,8 @@ class Rulebook:
 
     def _put(self, program: Program, *, shadow: bool) -> None:
         """Put a program on, knowing what it would know had it been on."""
+        if self._pipeline.ask(lambda: self._renew(program, shadow=shadow)):
+            return
         fresh = Engine(grants=dict(self._engine.grants))
         running = fresh.put(program, shadow=shadow)
         seq, until = self._pipeline.place(), _now()
@@ -235,6 +237,12 @@ class Rulebook:
                 state = replay(program, subject, past, since=until - REMEMBERED).state
                 running.resume(subject, state)
         self._pipeline.ask(lambda: self._adopt(fresh, running, seq))
+
+    def _renew(self, program: Program, *, shadow: bool) -> bool:
+        renewed = self._engine.renew(program, shadow=shadow)
+        if renewed:
+            self._pipeline.save_last_snapshot()
+        return renewed
 
     def _adopt(self, fresh: Engine, running: Running, seq: int) -> None:
         for scope in list(running.cells):

@@ -165,7 +165,7 @@ def _wake(data_dir: Path, stores: Stores) -> _Mind:
         snapshots=Snapshots(data_dir / "rules.snapshot", engine),
         metrics=metrics,
     )
-    histories = Histories(registry, stores.fleet, telemetry)
+    histories = Histories(registry, stores.fleet, telemetry, stores.ledger)
     rulebook = Rulebook(RuleStore(stores.database), engine, pipeline, registry, histories)
     rulebook.open(load_packs(registry.models, tested=False))
     if caught_up := pipeline.catch_up():

@@ -16,13 +16,14 @@ import msgspec
 
 from devices.sample import Event, Instant, Sample
 from rules.cell import Bucket, Cell, Running, last_seen
+from rules.chain import DEPTH_LIMIT, FOLLOW_LIMIT, MADE_BY_RULE, is_heard, links
 from rules.consent import SERVICE, Grants
 from rules.decision import Decision
 from rules.program import NEVER, RESTLESS, Program
 from rules.step import Heard, Outcome, Situation, State, Stepped, horizon, pass_time, step
 from rules.subject import Origin, Subject
 from rules.surroundings import Around, Surroundings, alone
-from rules.view import TraitSet, View, timer_of
+from rules.view import TraitSet, View
 from rules.watch import Listener, Watch
 
 WATCHED_LIMIT = 200_000
@@ -30,16 +31,8 @@ LIVE = 1 << 62
 """The place of what is met for the first time: behind every place that a cell knows."""
 PASSED_LIMIT = 1_024
 """Samples that changed nothing but count are kept this long before they are taken in."""
-DEPTH_LIMIT = 5
-"""How many rules may set each other off, one after the other, by one change; then the loop is cut."""
-FOLLOW_LIMIT = 200
-"""How many decisions that set others off may follow from one change; then the rest is cut."""
 SHADED = "s-"
 """What the ids of decisions begin with that were made in the shadow."""
-_HEARD = frozenset({"trait", "event", "timer"})
-"""The kinds of actions that other rules hear of."""
-MADE_BY_RULE = "rule:"
-"""What the ids of events begin with that rules published: they follow from others, so a replay makes them itself."""
 
 
 class Engine:
@@ -80,6 +73,16 @@ class Engine:
         self._index(running)
         for cell in running.cells.values():
             self.resume(running, cell)
+
+    def renew(self, program: Program, *, shadow: bool = False) -> bool:
+        """Take up a version that does the same as the one that is on, if it does: it goes on from what that remembers."""
+        running = Running(program, shadow=shadow)
+        before = self.running.get(running.key)
+        if before is None or before.program.does != program.does:
+            return False
+        running.cells = before.cells
+        self.adopt(running)
+        return True
 
     def drop(self, key: str) -> None:
         """Let a rule go, with what it remembers."""
@@ -299,7 +302,7 @@ class Engine:
         if running.shadow:
             return [_shaded(decision) for decision in stepped.decisions]
         for decision in stepped.decisions:
-            if any(action["kind"] in _HEARD for action in decision.actions):
+            if is_heard(decision):
                 around = cell.around or alone(running.kind, cell.subject)
                 self._following.append((running.kind, cell.subject, around, decision))
         return stepped.decisions
@@ -327,15 +330,11 @@ class Engine:
         self.chained += 1
         decisions: list[Decision] = []
         depth = decision.depth + 1
-        for number, action in enumerate(decision.actions):
-            if action["kind"] == "trait":
-                trait = TraitSet(decision.observed_at, action["name"], action["to"])
-                decisions += self._hear_trait(kind, subject, trait, around, now, depth=depth)
-            elif action["kind"] == "timer":
-                timer = TraitSet(decision.observed_at, timer_of(action["rule"]), action["do"])
-                decisions += self._hear_trait(kind, subject, timer, around, now, depth=depth)
-            elif action["kind"] == "event":
-                decisions += self._hear(published(decision, number), around, now, depth=depth)
+        for link in links(decision):
+            if isinstance(link, TraitSet):
+                decisions += self._hear_trait(kind, subject, link, around, now, depth=depth)
+            else:
+                decisions += self._hear(link, around, now, depth=depth)
         return decisions
 
     def _schedule(self, running: Running, cell: Cell) -> None:
@@ -363,10 +362,3 @@ class Engine:
 def _shaded(decision: Decision) -> Decision:
     """A decision of a version in the shadow, under an id of its own: the same version may be on beside it."""
     return msgspec.structs.replace(decision, id=SHADED + decision.id[len(SHADED) :], shadow=True)
-
-
-def published(decision: Decision, number: int) -> Event:
-    """The event that an action of a decision publishes."""
-    action = decision.actions[number]
-    id_ = f"{MADE_BY_RULE}{decision.id}-{number}"
-    return Event(decision.source, id_, action["type"], decision.observed_at, dict(action["data"]))

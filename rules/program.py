@@ -12,13 +12,14 @@ from devices.model import Metric, Model
 from devices.sample import Instant
 from rules import conditions as c
 from rules.bounds import Test, compile_bounds
+from rules.chain import Link
 from rules.language import Action, Rule
 from rules.logic import Held, Joined, Total
 from rules.moments import Change, Countdown, Crossing, Happening, Omission, Succession, Timetable
 from rules.signal import Signal
 from rules.signals import Absence, Clockwork, Level, Trait, Whereabouts
 from rules.subject import Subject, fact
-from rules.view import OFFLINE, View, at_least, every, negation, some, timer_of
+from rules.view import OFFLINE, TraitSet, View, at_least, every, negation, some, timer_of
 from rules.where import Where
 from rules.windows import Amount, Days
 
@@ -52,10 +53,12 @@ RESTLESS = Calm(math.inf, -math.inf, NEVER)
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What `engine.step` runs. `version` is derived from what the rule says, so the same rule is the same version."""
+    """What `engine.step` runs. `version` is derived from all that the rule says, so the same rule is the same version; `does`
+    from all but its title and tests."""
 
     rule: Rule
     version: str
+    does: str
     root: Signal
     signals: tuple[Signal, ...]
     moment: bool
@@ -117,6 +120,10 @@ class Program:
                     found[metric] = Calm(low, high, self._gap(metric, view))
         return found
 
+    def hears(self, link: Link) -> bool:
+        """Whether it listens to what another rule has done."""
+        return link.name in self.traits if isinstance(link, TraitSet) else link.type in self.events
+
     def _gap(self, metric: str, view: View) -> Instant:
         """The pause between samples that would make a difference: none, while nothing is being timed."""
         gaps = [
@@ -125,6 +132,10 @@ class Program:
             if signal.gap is not None and view.slots[signal.slot].since is not None
         ]
         return min(gaps, default=NEVER)
+
+
+def _digest(said: str) -> str:
+    return sha256(said.encode()).hexdigest()[:12]
 
 
 def compile_rule(rule: Rule, models: Mapping[str, Model]) -> Program:
@@ -136,7 +147,8 @@ def compile_rule(rule: Rule, models: Mapping[str, Model]) -> Program:
         root = compiler.hold(root, 0, None)
     return Program(
         rule=rule,
-        version=sha256(rule.model_dump_json(exclude={"tests", "title"}).encode()).hexdigest()[:12],
+        version=_digest(rule.model_dump_json()),
+        does=_digest(rule.model_dump_json(exclude={"tests", "title"})),
         root=root,
         signals=tuple(sorted(root.walk(), key=lambda signal: signal.slot)),
         moment=moment,

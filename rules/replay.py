@@ -6,6 +6,7 @@ the same bands and times by which the live engine passes over them, so a year is
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
@@ -15,8 +16,8 @@ from numpy.typing import NDArray
 
 from devices.sample import Event, Instant, Sample
 from rules.cell import Cell
+from rules.chain import DEPTH_LIMIT, FOLLOW_LIMIT, MADE_BY_RULE, Link, links
 from rules.decision import Decision
-from rules.engine import MADE_BY_RULE
 from rules.program import NEVER, RESTLESS, Program
 from rules.step import Heard, Situation, State, beginning, horizon, pass_time, step
 from rules.subject import Origin, Subject
@@ -31,8 +32,9 @@ class History:
     """What happened in one scope, in order of time.
 
     `at`, `metric`, `source` and `value` are columns of one length n (ms, index into `metrics`, index into `origins`, number);
-    `text` is an index into `texts` or -1. Events have metric -1 and stand in `events` by their row. Before `begins` nothing
-    may be looked at: nobody had allowed it.
+    `text` is an index into `texts` or -1. Events have metric -1 and stand in `events` by their row; so does what was heard of
+    other rules, in `linked`, with how many had set each other off by then. Before `begins` nothing may be looked at: nobody had
+    allowed it.
     """
 
     at: NDArray[np.int64]
@@ -44,6 +46,7 @@ class History:
     origins: Sequence[Origin]
     texts: Sequence[str] = ()
     events: Mapping[int, Event] = field(default_factory=dict)
+    linked: Mapping[int, tuple[Link, int]] = field(default_factory=dict)
     begins: Instant = 0
 
     def __len__(self) -> int:
@@ -54,6 +57,8 @@ class History:
         origin = self.origins[int(self.source[row])]
         if (event := self.events.get(row)) is not None:
             return Heard(event, origin)
+        if row in self.linked:
+            return Heard(self.linked[row][0], origin, self.linked[row][1])
         text = int(self.text[row])
         value = float(self.value[row]) if text == _NO_TEXT else self.texts[text]
         return Heard(Sample(origin.source, self.metrics[int(self.metric[row])], int(self.at[row]), value), origin)
@@ -141,7 +146,7 @@ class _Runner:
                 continue
             if calm:
                 self._pass_over(row, row + calm)
-            yield from self._step(self._past.heard(row + calm))
+            yield from self._meet(self._past.heard(row + calm))
             row, chunk = row + calm + 1, _CHUNK_FIRST
         if until is not None:
             situation = Situation(self._program, self._subject, until)
@@ -177,6 +182,21 @@ class _Runner:
                 if calm.counts:
                     calm.at += past.at[row + rows].tolist()
                     calm.values += past.value[row + rows].tolist()
+
+    def _meet(self, heard: Heard) -> list[Decision]:
+        """Step, and hear of what this rule decides as other rules do: it may set itself off."""
+        decisions = self._step(heard)
+        follow = deque(decisions)
+        for _ in range(FOLLOW_LIMIT):
+            if not follow:
+                break
+            decision = follow.popleft()
+            for link in links(decision) if decision.depth < DEPTH_LIMIT else ():
+                if self._program.hears(link):
+                    more = self._step(Heard(link, heard.origin, decision.depth + 1))
+                    decisions += more
+                    follow += more
+        return decisions
 
     def _step(self, heard: Heard) -> list[Decision]:
         cell, program = self._cell, self._program

@@ -18,7 +18,7 @@ MIGRATIONS = Path(__file__).parent.parent / "migrations"
 POOL_SIZE = 20
 """Connections kept open: more than are in use at a time, for a new one takes longer than most questions."""
 VERSION_TABLE = "alembic_version"
-HEAD = "0007"
+HEAD = "0008"
 """The newest migration; a database that is there already starts without loading the migration tool."""
 
 

@@ -34,6 +34,7 @@ from hub.store.tables import (
     TraitRow,
     UsageRow,
 )
+from rules.chain import is_heard
 from rules.decision import Decision
 
 QUARANTINE_KEPT = 100_000
@@ -196,6 +197,16 @@ class Ledger:
         query = select(DecisionRow).where(DecisionRow.rule == rule, DecisionRow.scope == scope)
         return self._newest(query, DecisionRow, col(DecisionRow.observed_at), limit=limit, before=None)
 
+    def chained(self, *, since: Instant, until: Instant, scope: str | None = None) -> list[Decision]:
+        """Decisions that rules heard of, of a scope or of all, oldest first; without how their conditions stood."""
+        query = select(DecisionRow).where(col(DecisionRow.chained).is_(True), col(DecisionRow.shadow).is_(False))
+        query = query.where(DecisionRow.observed_at >= since, DecisionRow.observed_at < until)
+        if scope is not None:
+            query = query.where(DecisionRow.scope == scope)
+        with Session(self._engine) as session:
+            rows = session.exec(query.order_by(col(DecisionRow.observed_at), col(DecisionRow.depth)))
+            return [_chained(row) for row in rows]
+
     def last_fired(self, scopes: Sequence[str] | None = None) -> dict[str, Instant]:
         """When each rule last decided something for these scopes, or for anybody, by rule."""
         query = select(DecisionRow.rule, func.max(DecisionRow.observed_at)).where(col(DecisionRow.shadow).is_(False))
@@ -314,8 +325,12 @@ def _advance(
 
 def _decision_row(decision: Decision) -> dict[str, Any]:
     row: dict[str, Any] = msgspec.to_builtins(decision)
-    del row["actions"]
-    return row
+    return row | {"chained": is_heard(decision)}
+
+
+def _chained(row: DecisionRow) -> Decision:
+    known = row.model_dump(include=set(Decision.__struct_fields__))
+    return Decision(**known | {"clauses": ()})
 
 
 def _command_row(command: Command, *, decision_id: str | None, now: Instant) -> dict[str, Any]:

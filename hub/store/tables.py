@@ -125,7 +125,7 @@ class CommandRow(SQLModel, table=True):
 
 
 class DecisionRow(SQLModel, table=True):
-    """A decision of a rule, with what it was based on."""
+    """A decision of a rule, with what it was based on; `chained` if other rules hear of it."""
 
     __tablename__ = "decision"
 
@@ -141,6 +141,9 @@ class DecisionRow(SQLModel, table=True):
     because: dict[str, Any] = _json()
     clauses: list[dict[str, Any]] = Field(sa_column=Column(JSON, nullable=False))
     shadow: bool = Field(default=False, index=True)
+    actions: list[dict[str, Any]] = Field(sa_column=Column(JSON, nullable=False))
+    depth: int = 0
+    chained: bool = Field(default=False, index=True)
 
 
 class QuarantineRow(SQLModel, table=True):

@@ -189,6 +189,20 @@ def test_a_rule_is_tested_without_being_saved(api) -> None:
     assert ok(api.post("/v1/rules/tried/test", json={}))["passed"] is True
 
 
+def test_what_is_saved_is_a_version_and_one_of_another_title_goes_on_where_the_last_was(api, hub) -> None:
+    text = written("titled", "when: {metric: heart_rate, above: 150, for: 10s}\nthen: {notify: {text: Slowly}}")
+    first = put(api, "titled", text)
+    with wearer(api, "tia") as watch:
+        tell(hub, watch, [(START, 60), (START + SECOND, 160)])
+        second = put(api, "titled", text.replace("title:", "title: Other"))
+        assert second != first
+        assert [each["version"] for each in ok(api.get("/v1/rules/titled"))["versions"]] == [second, first]
+        outcomes = ok(api.get("/v1/rules/titled/traces", params={"scope": "tia"}))["outcomes"]
+        assert {each["outcome"]: each["times"] for each in outcomes} == {"false": 1, "pending": 1}
+        tell(hub, watch, [(START + 11 * SECOND, 160)])
+        assert eventually(lambda: fired(api, "titled", "tia")) == [(START + 11 * SECOND, "notice")]
+
+
 # The past.
 
 
@@ -201,6 +215,14 @@ def replayed(api, rule: str, **asked: Any) -> Any:
     span = {"from": rfc3339(START - SECOND), "to": rfc3339(START + 10_000_000)}
     job = ok(api.post(f"/v1/rules/{rule}/replay", json=span | asked))
     return eventually(partial(finished, api, job))
+
+
+def assert_replay_finds_it_again(api, rule: str, scope: str) -> None:
+    """What was decided live, to the last decision, be it about what another rule did."""
+    found = replayed(api, rule, scopes=[scope])["decisions"]
+    live = sorted(decided(api, rule, scope), key=lambda each: each[1])
+    assert [(each["id"], instant(each["observed_at"]), each["level"]) for each in found] == live
+    assert live
 
 
 def test_a_replay_finds_what_fired_and_what_another_version_would_have_done(api, hub) -> None:
@@ -338,6 +360,7 @@ def test_what_a_rule_publishes_sets_off_another(api, hub) -> None:
         )
         for rule in ("chain-a", "chain-b", "chain-c"):
             assert fired(api, rule, "cho") == [(START, "notice")]
+            assert_replay_finds_it_again(api, rule, "cho")
 
 
 def test_a_rule_that_sets_itself_off_is_cut_and_the_hub_goes_on(api, hub) -> None:
@@ -348,6 +371,7 @@ def test_a_rule_that_sets_itself_off_is_cut_and_the_hub_goes_on(api, hub) -> Non
         rounds = eventually(lambda: decided(api, "rounds", "lou"))
         assert 1 < len(rounds) <= 10
         assert len({id_ for id_, _, _ in rounds}) == len(rounds)
+        assert len(replayed(api, "rounds", scopes=["lou"])["decisions"]) == len(rounds)
         assert "rule_loop_cut" in hub.log()
         say_event(hub, watch, "workout.started", START + SECOND)
         eventually(lambda: len(decided(api, "rounds", "lou")) == 2 * len(rounds))
@@ -368,6 +392,7 @@ def test_a_trait_that_one_rule_sets_is_heard_by_another(api, hub) -> None:
             )
         )
         assert fired(api, "hears-trait", "ted") == [(START + SECOND, "notice")]
+    assert_replay_finds_it_again(api, "hears-trait", "ted")
 
 
 def test_rules_start_and_stop_the_timer_of_another_and_points_are_given_once(api, hub) -> None:
