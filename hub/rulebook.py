@@ -125,7 +125,8 @@ class Rulebook:
         """Put a version on, an old one too. Raises `NotFound` or `ModelInvalid`."""
         program = self.program(rule_id, version)
         row = self._store.switch(rule_id, what="activated", version=version, by=by, now=_now())
-        self._put(program, shadow=False)
+        if not self._pipeline.ask(lambda: self._renew(program)):
+            self._put(program, shadow=False)
         return row
 
     def switch_off(self, rule_id: str, *, by: str) -> RuleRow:
@@ -226,8 +227,6 @@ class Rulebook:
 
     def _put(self, program: Program, *, shadow: bool) -> None:
         """Put a program on, knowing what it would know had it been on."""
-        if self._pipeline.ask(lambda: self._renew(program, shadow=shadow)):
-            return
         fresh = Engine(grants=dict(self._engine.grants))
         running = fresh.put(program, shadow=shadow)
         seq, until = self._pipeline.place(), _now()
@@ -238,8 +237,8 @@ class Rulebook:
                 running.resume(subject, state)
         self._pipeline.ask(lambda: self._adopt(fresh, running, seq))
 
-    def _renew(self, program: Program, *, shadow: bool) -> bool:
-        renewed = self._engine.renew(program, shadow=shadow)
+    def _renew(self, program: Program) -> bool:
+        renewed = self._engine.renew(program)
         if renewed:
             self._pipeline.save_last_snapshot()
         return renewed

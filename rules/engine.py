@@ -74,9 +74,9 @@ class Engine:
         for cell in running.cells.values():
             self.resume(running, cell)
 
-    def renew(self, program: Program, *, shadow: bool = False) -> bool:
+    def renew(self, program: Program) -> bool:
         """Take up a version that does the same as the one that is on, if it does: it goes on from what that remembers."""
-        running = Running(program, shadow=shadow)
+        running = Running(program, shadow=False)
         before = self.running.get(running.key)
         if before is None or before.program.does != program.does:
             return False

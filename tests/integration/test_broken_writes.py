@@ -46,7 +46,7 @@ def times(store):
 
 
 def test_nothing_is_rolled_up_that_is_not_there(broken, path):
-    for chore in (broken.roll, broken.flush, broken.stale, broken.checkpoint):
+    for chore in (broken.roll, broken.flush, broken.checkpoint):
         with pytest.raises(StoreUnavailable):
             chore()
     broken.append([Sample("watch", "heart_rate", 4_000, 62.0)])
