@@ -111,16 +111,19 @@ class Engine:
                 source, metric = change.source, change.metric
                 around = surroundings.of(source)
                 watch = self._watching(metric, around) if around is not None else None
-            if watch is not None:
-                decisions += self._meet(watch, change, now)
+            if watch is None:
+                continue
+            passed = watch.passes(change.observed_at, change.value)
+            if passed and not watch.others:
+                continue
+            decisions += self._meet(watch, change, now, passed=passed)
             if self._following:
                 decisions += self._follow(now)
         return decisions
 
-    def _meet(self, watch: Watch, sample: Sample, now: Instant) -> list[Decision]:
-        """Let the cells that listen meet a sample; those that it changes nothing for only note it."""
+    def _meet(self, watch: Watch, sample: Sample, now: Instant, *, passed: bool) -> list[Decision]:
+        """Let the cells that listen meet a sample, all or those that it has not passed; others only note that it changes nothing."""
         at, value = sample.observed_at, sample.value
-        passed = watch.passes(at, value)
         if not passed:
             watch.settle()
             watch.fresh = False

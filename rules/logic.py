@@ -56,13 +56,15 @@ class Held(Signal):
         return self.held(view.slots, view.at) >= self.longer_than
 
     def due(self, slots: Sequence[Any], after: Instant, zone: str) -> Instant | None:
-        at = self.ripe(slots) if self.gap is None else None
-        return at if at is not None and at > after else None
+        return self.ripe(slots, after) if self.gap is None else None
 
-    def ripe(self, slots: Sequence[Any]) -> Instant | None:
-        """When it will have held long enough, if it goes on."""
+    def ripe(self, slots: Sequence[Any], after: Instant) -> Instant | None:
+        """When it will have held long enough, if it goes on; `None` if that has been found, by `after`."""
         running: Running = slots[self.slot]
-        return None if running.since is None else running.since + self.longer_than - running.held
+        if running.since is None:
+            return None
+        at = running.since + self.longer_than - running.held
+        return at if at > self._counted(slots, after) else None
 
     def held(self, slots: Sequence[Any], at: Instant) -> Instant:
         """How long it has been true, by `at`, or by the last sample where only samples count."""

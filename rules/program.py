@@ -104,9 +104,10 @@ class Program:
         return min(times, default=None)
 
     def ripe(self, slots: Sequence[Any], after: Instant) -> Instant | None:
-        """From when, later than `after`, a sample would find a condition to have held long enough."""
-        times = [signal.ripe(slots) for signal in self.held]
-        return min((at for at in times if at is not None and at > after), default=None)
+        """From when a sample would find a condition to have held long enough that none has by `after`; this may be over, where
+        only samples count."""
+        times = [signal.ripe(slots, after) for signal in self.held]
+        return min((at for at in times if at is not None), default=None)
 
     def calm(self, view: View) -> dict[str, Calm]:
         """By metric, the values that would change nothing."""

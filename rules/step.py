@@ -165,13 +165,13 @@ def horizon(situation: Situation, state: State) -> Horizon:
     passes = min(known) + lateness if known else None
     if not program.quick:
         return Horizon(passes, state.clock)
-    times = [due_at, program.ripe(state.slots, state.clock), _next_rung(program, state, ripe=True)]
-    if state.phase is Phase.PENDING:
-        times.append(state.quiet_until)
+    unfound = [program.ripe(state.slots, state.clock), _next_rung(program, state, ripe=True)]
+    times = [at for at in unfound if at is not None]
+    ahead = [due_at, state.quiet_until if state.phase is Phase.PENDING else None]
+    times += [at for at in ahead if at is not None and at > state.clock]
     if program.dated:
         times.append((state.clock // DAY + 1) * DAY)
-    until = min((at for at in times if at is not None and at > state.clock), default=None)
-    return Horizon(passes, until)
+    return Horizon(passes, min(times, default=None))
 
 
 def _release(situation: Situation, state: State, until: Instant) -> Stepped:

@@ -75,7 +75,7 @@ class Watch:
 
     def look(self, at: Instant) -> None:
         """See which values pass all cells, the last at `at` having done so."""
-        if len(self.alike) < 2:
+        if not self.alike:
             return
         self.low = max(calm.low for _, calm in self.alike)
         self.high = min(calm.high for _, calm in self.alike)

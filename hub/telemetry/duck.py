@@ -45,7 +45,7 @@ THREADS = 1
 """The other core is the broker's."""
 MEMORY_LIMIT = "128MB"
 WAL_LIMIT = "64MB"
-JOURNALED_LIMIT = 50_000
+JOURNALED_LIMIT = 200_000
 """Samples in the journal before whoever appends brings them in, if nobody has before: they are in memory too."""
 JOURNALED_WORTH = 4_000
 """Samples in the journal that are worth bringing in: few at a time, since it keeps the interpreter from whoever appends."""

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from devices.sample import SECOND, Event, Sample
 from rules import snapshot
-from rules.engine import DEPTH_LIMIT, Engine
+from rules.chain import DEPTH_LIMIT
+from rules.engine import Engine
 from rules.language import CLEAR
 from rules.step import Outcome
 from rules.view import OFFLINE, TraitSet
@@ -95,6 +96,22 @@ def test_what_comes_late_between_values_that_changed_nothing_is_put_in_its_place
 def test_replaying_is_folding_step(program, changes):
     until = end_of(changes)
     assert told(replayed(program, changes, until=until)) == told(fold(program, changes, until=until))
+
+
+@pytest.mark.parametrize("ladder", [None, [("0s", "notice"), ("3s", "warning")]])
+def test_what_only_a_sample_can_find_waits_for_the_next_whatever_else_comes_between(ladder):
+    """Another watch says that it is gone, at the very time or behind it: the next sample of this one is looked at all the same."""
+    held = "{metric: heart_rate, above: 150, for: 3s, on_gap: {longer_than: 5s, then: hold}}"
+    program = rule(held, ladder=ladder)
+    beats = [Sample("watch1", "heart_rate", START + at * SECOND, 160.0) for at in (0, 2, 4, 6, 8, 11, 12)]
+    for gone in range(13):
+        event = Event("watch2", "gone", OFFLINE, START + gone * SECOND, {})
+        changes = sorted([*beats, event], key=lambda change: change.observed_at)
+        plain = told(fold(program, changes, until=end_of(changes)))
+        assert told(replayed(program, changes, until=end_of(changes))) == plain
+        engine = begun(program)
+        assert told(feed(engine, changes) + finish(engine, program, changes)) == plain
+        assert len(plain) == (2 if ladder else 1)
 
 
 def _long_story(seed):
