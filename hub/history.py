@@ -127,9 +127,10 @@ class Histories:
 
     def _chained(self, program: Program, subject: Subject, *, since: Instant, until: Instant) -> list[_Told]:
         """What other rules did that this one heard of: what they did then, not what they would do today."""
-        if not (program.traits or program.events):
+        published = program.events - {OFFLINE}
+        if not (program.traits or published):
             return []
-        scope = None if program.events else subject.id
+        scope = None if published else subject.id
         return [
             _Told(link, self._source_of(decision), decision.depth + 1)
             for decision in self._ledger.chained(since=since, until=until, scope=scope)
