@@ -81,8 +81,9 @@ def learn(stores: Stores) -> None:
 
 def _open_telemetry(settings: Settings, registry: Registry) -> TelemetryStore:
     kinds = {
-        name: MetricKind(name, resets_daily=metric.spec.kind == "counter" and metric.spec.resets == "daily")
+        name: MetricKind(name, resets_daily=counts and metric.spec.resets == "daily", counts=counts)
         for model in registry.models.values()
         for name, metric in model.metrics.items()
+        for counts in [metric.spec.kind == "counter"]
     }
     return DuckStore(settings.telemetry_path, list(kinds.values()))

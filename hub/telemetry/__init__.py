@@ -96,10 +96,12 @@ class Stale(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class MetricKind:
-    """What the rollups must know of a metric: whether its counter starts again from zero each day."""
+    """What the rollups must know of a metric: whether it `counts`, so that it is told by how much it grew, and whether it then
+    starts again from zero each day."""
 
     name: str
     resets_daily: bool
+    counts: bool = True
 
 
 class TelemetryStore(Protocol):

@@ -182,7 +182,7 @@ class DuckStore:
         while self._rolled < upto:
             step = min(self._rolled + FOLD_LIMIT, upto)
             with self._writing() as cursor:
-                fold(cursor, rolled=self._rolled, upto=step)
+                fold(cursor, rolled=self._rolled, upto=step, gauges=self._names.gauges)
             self._rolled = step
         return upto - rolled
 

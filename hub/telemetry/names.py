@@ -27,6 +27,11 @@ class Names:
         for name in kinds:
             self.number_metric(name)
 
+    @property
+    def gauges(self) -> list[int]:
+        """The numbers of metrics that do not grow."""
+        return [self.metric_numbers[kind.name] for kind in self._kinds.values() if not kind.counts]
+
     def number_source(self, name: str) -> int:
         """The number of a source, given now if it has none."""
         self.number_sources([name])

@@ -59,17 +59,25 @@ from events where seq > $after and seq <= $upto
 order by seq
 """
 
-# The samples that the rollups do not have yet, each with its day and the value before it.
+# The samples that the rollups do not have yet, each with its day (the same all through a quarter of an hour, wherever in the
+# world) and, of what `counts`, which is all but gauges, the value before it.
 TAIL = """
 create or replace temp table tail as
 with fresh as (
-  select t.source, t.metric, t.seq, t.observed_at, t.value, t.state,
-         cast(timezone(s.zone, make_timestamptz(t.observed_at * 1000)) as date) as day
+  select t.source, s.zone, t.metric, t.seq, t.observed_at, t.value, t.state, t.observed_at // 900000 as quarter
   from samples t join sources s on s.id = t.source
   where t.seq > $rolled and t.seq <= $upto
+), quarters as (
+  select zone, quarter, cast(timezone(zone, make_timestamptz(quarter * 900000000)) as date) as day
+  from (select distinct zone, quarter from fresh)
+), dated as (
+  select f.source, f.metric, f.seq, f.observed_at, f.value, f.state, d.day
+  from fresh f join quarters d on d.zone = f.zone and d.quarter = f.quarter
 ), ordered as (
-  select *, lag(value) over w as before, lag(day) over w as day_before
-  from fresh window w as (partition by source, metric order by observed_at)
+  select *, true as counts, lag(value) over w as before, lag(day) over w as day_before
+  from dated where not list_contains($gauges, metric) window w as (partition by source, metric order by observed_at)
+  union all
+  select *, false, null, null from dated where list_contains($gauges, metric)
 )
 select o.* exclude (before, day_before),
        coalesce(o.before, l.value) as before,
@@ -87,7 +95,7 @@ MERGE_DAILY = f"""
 insert into daily
 select t.source, t.metric, day, count(*), sum(value), min(value), max(value),
        min(observed_at), arg_min(value, observed_at), max(observed_at), arg_max(value, observed_at),
-       sum(case when late then 0 else {_GROWTH} end)
+       sum(case when counts and not late then {_GROWTH} else 0 end)
 from tail t join metrics m on m.id = t.metric
 where value is not null
 group by t.source, t.metric, day
@@ -104,13 +112,13 @@ on conflict do update set
 # Late samples fall between others: what a counter grew by on the days they touch, and the days after, is counted anew.
 LATE_DAYS = """
 create or replace temp table late_days as
-with disturbed as (select distinct source, metric from tail where late and value is not null)
+with disturbed as (select distinct source, metric from tail where late and counts and value is not null)
 select distinct source, metric, day from (
   select source, metric, day from tail semi join disturbed using (source, metric)
   union all
   select t.source, t.metric, (
     select min(d.day) from daily d where d.source = t.source and d.metric = t.metric and d.day > t.day
-  ) from tail t where late and value is not null
+  ) from tail t where late and counts and value is not null
 ) semi join daily using (source, metric, day)
 """
 COUNT_LATE_DAYS = "select count(*), min(day), max(day) from late_days"

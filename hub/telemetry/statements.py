@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -70,9 +70,9 @@ def declare(cursor: duckdb.DuckDBPyConnection, zones: Mapping[str, str]) -> None
     run(cursor, sql.DECLARE, {"name": np.array([*zones], object), "zone": np.array([*zones.values()], object)})
 
 
-def fold(cursor: duckdb.DuckDBPyConnection, *, rolled: int, upto: int) -> None:
-    """Take the samples behind `rolled`, up to `upto`, into the rollups."""
-    cursor.execute(sql.TAIL, {"rolled": rolled, "upto": upto})
+def fold(cursor: duckdb.DuckDBPyConnection, *, rolled: int, upto: int, gauges: Sequence[int]) -> None:
+    """Take the samples behind `rolled`, up to `upto`, into the rollups; `gauges` are the metrics that do not grow."""
+    cursor.execute(sql.TAIL, {"rolled": rolled, "upto": upto, "gauges": list(gauges)})
     cursor.execute(sql.MERGE_DAILY)
     cursor.execute(sql.LATE_DAYS)
     late, first, last = cursor.execute(sql.COUNT_LATE_DAYS).fetchall()[0]

@@ -23,8 +23,10 @@ from hub.telemetry import AGGS, Day, MetricKind, Point, Span, Stored, Window
 from hub.telemetry.duck import DuckStore
 
 KINDS = [MetricKind("steps", resets_daily=True), MetricKind("distance", resets_daily=False)]
-KINDS += [MetricKind("heart_rate", resets_daily=False), MetricKind("sleep_stage", resets_daily=False)]
+KINDS += [MetricKind("heart_rate", resets_daily=False, counts=False), MetricKind("sleep_stage", resets_daily=False)]
 RESETS = {kind.name: kind.resets_daily for kind in KINDS}
+COUNTS = {kind.name: kind.counts for kind in KINDS}
+ROLLED = ("steps", "distance", "heart_rate")
 T0 = 1_767_225_600_000
 EVER = Window(0, 1 << 50, limit=1_000_000)
 FIRST, LAST = date(2000, 1, 1), date(2100, 1, 1)
@@ -337,7 +339,7 @@ def test_texts_can_be_counted_but_not_added(store, agg, value):
 
 
 def _brute_days(samples, zones):
-    """Rollups in plain Python: a counter starts again from zero, and what is known first counts in full."""
+    """Rollups in plain Python: a counter starts again from zero, and what is known first counts in full; a gauge does not grow."""
     series = defaultdict(list)
     for sample in samples:
         series[sample.source, sample.metric].append(sample)
@@ -363,14 +365,14 @@ def _brute_days(samples, zones):
                 high=max(values),
                 first=values[0],
                 last=values[-1],
-                increase=pytest.approx(math.fsum(grown for _, grown in pairs)),
+                increase=pytest.approx(math.fsum(grown for _, grown in pairs)) if COUNTS[metric] else 0,
             )
     return days
 
 
 def _check_days(store, samples, zones, sources):
     wanted = _brute_days(samples, zones)
-    for metric in ("steps", "distance"):
+    for metric in ROLLED:
         told = store.days([Span(source) for source in sources], metric, FIRST, LAST)
         mine = {(s, d): day for (s, m, d), day in wanted.items() if m == metric}
         assert {(day.source, day.day): day for day in told} == mine
@@ -383,7 +385,7 @@ STARTS = [T0, 1_741_478_400_000, 1_762_041_600_000]
 """A new year, and the days around which New York's clocks go forward (2025-03-09) and back (2025-11-02)."""
 
 counters = st.lists(
-    st.tuples(st.sampled_from(["steps", "distance"]), st.integers(0, 4 * 24 * 4), st.integers(0, 100)),
+    st.tuples(st.sampled_from(ROLLED), st.integers(0, 4 * 24 * 4), st.integers(0, 100)),
     min_size=1,
     max_size=25,
     unique_by=lambda triple: triple[:2],
@@ -396,7 +398,7 @@ def test_days_are_what_brute_force_says_in_any_order_of_arrival(scratch, triples
     """Data in any order, in any batches, with rollups brought up to date at any time; no day is without data."""
     source = f"s{next(scratch.fresh)}"
     scratch.declare(source, zone)
-    values = {(metric, n * 48): 50 for n in range(-1, 10) for metric in ("steps", "distance")}
+    values = {(metric, n * 48): 50 for n in range(-1, 10) for metric in ROLLED}
     values |= {(metric, at): value for metric, at, value in triples}
     everything = [Sample(source, metric, start + at * 15 * MINUTE, float(v)) for (metric, at), v in values.items()]
     samples = data.draw(st.permutations(everything))
