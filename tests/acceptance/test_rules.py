@@ -190,7 +190,8 @@ def test_a_rule_is_tested_without_being_saved(api) -> None:
 
 
 def test_what_is_saved_is_a_version_and_one_of_another_title_goes_on_where_the_last_was(api, hub) -> None:
-    text = written("titled", "when: {metric: heart_rate, above: 150, for: 10s}\nthen: {notify: {text: Slowly}}")
+    held = "{metric: heart_rate, above: 150, for: 10s, on_gap: {longer_than: 1m, then: hold}}"  # only samples count
+    text = written("titled", f"when: {held}\nthen: {{notify: {{text: Slowly}}}}")
     first = put(api, "titled", text)
     with wearer(api, "tia") as watch:
         tell(hub, watch, [(START, 60), (START + SECOND, 160)])
