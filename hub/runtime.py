@@ -145,9 +145,10 @@ def open_hub(settings: Settings) -> Iterator[Hub]:
         mind = _wake(data_dir, stores)
         doors = _open_doors(settings, broker, stores, mind, stack)
         hub = _hub(settings, stores, peers, boards, mind, doors)
-        upkeep = Upkeep(_chores(hub, stores, doors), mind.metrics)
-        upkeep.start()
-        stack.callback(upkeep.stop)
+        for chores in (_chores(hub, stores, doors), _long_chores(hub, stores)):
+            upkeep = Upkeep(chores, mind.metrics)
+            upkeep.start()
+            stack.callback(upkeep.stop)
         yield hub
 
 
@@ -284,17 +285,23 @@ def _chores(hub: Hub, stores: Stores, doors: _Doors) -> list[Chore]:
     pipeline, telemetry, narrator = hub.pipeline, stores.telemetry, doors.narrator
     return [
         Chore("roll", ROLL_EVERY, Rolls(telemetry).keep_up, rests=False),
-        Chore("features", FEATURES_EVERY, hub.keeper.keep_up),
-        Chore("peers", PEERS_EVERY, hub.peers.catch_up),
-        Chore("peers_snapshot", DAILY_EVERY, hub.peers.keep_daily),
         Chore("pass_time", PASS_TIME_EVERY, pipeline.let_time_pass),
         Chore("snapshot", SNAPSHOT_EVERY, pipeline.take_snapshot),
         Chore("keep_snapshot", FLUSH_EVERY, pipeline.keep_snapshot),
         Chore("expire", EXPIRE_EVERY, partial(expire, hub.recommendations, narrator)),
-        Chore("trim", TRIM_EVERY, partial(trim, telemetry, hub.ledger, hub.registry), at_once=True),
         Chore("tell_twins", TELL_TWINS_EVERY, narrator.tell_twins),
         Chore("refusals", FLUSH_EVERY, lambda: hub.ledger.record_refusals(doors.refusals.take())),
         Chore("gauges", FLUSH_EVERY, partial(_gauge, hub.metrics, hub.bridge, hub.broker)),
+    ]
+
+
+def _long_chores(hub: Hub, stores: Stores) -> list[Chore]:
+    """What may take a while: time does not wait for it to pass."""
+    return [
+        Chore("features", FEATURES_EVERY, hub.keeper.keep_up),
+        Chore("peers", PEERS_EVERY, hub.peers.catch_up),
+        Chore("peers_snapshot", DAILY_EVERY, hub.peers.keep_daily),
+        Chore("trim", TRIM_EVERY, partial(trim, stores.telemetry, hub.ledger, hub.registry), at_once=True),
     ]
 
 

@@ -124,25 +124,34 @@ class Peers:
 
     def keep_daily(self) -> None:
         """Take the day's snapshot if there is none yet: once a day (UTC); the first as soon as there are people enough."""
-        taken = self._snapshot
-        if taken is not None:
-            if _day(taken.taken_at) != _day(self._now()) and not self.ledger.due(1):
-                self.take_snapshot()
-        elif max(self.ledger.periods().values(), default=0) >= self._floors.cohort and not self.ledger.due(1):
-            self.take_snapshot()
+        if self._telling.acquire(blocking=False):  # or one is being taken just now
+            try:
+                if self._wanting() and not self.ledger.due(1):
+                    self._take()
+            finally:
+                self._telling.release()
+
+    def _wanting(self) -> bool:
+        """Whether there is no snapshot of today, and could be."""
+        if self._snapshot is not None:
+            return _day(self._snapshot.taken_at) != _day(self._now())
+        return max(self.ledger.periods().values(), default=0) >= self._floors.cohort
 
     def take_snapshot(self) -> Snapshot:
         """Freeze what is told from now on. Who comes or goes meanwhile is in it or not, and in the next as they should be."""
         with self._telling:
-            self._reconcile()
-            self.ledger.tidy()
-            now = self._now()
-            since = month_of(_day(now)) - MONTHS_TOLD + 1
-            told = dict(snapshot.take(self.ledger, self._snapshot, since=since, floors=self._floors, noise=self._noise))
-            taken = Snapshot(now, told)
-            snapshot.write(self._path, taken)
-            self._snapshot = taken
-            return taken
+            return self._take()
+
+    def _take(self) -> Snapshot:
+        self._reconcile()
+        self.ledger.tidy()
+        now = self._now()
+        since = month_of(_day(now)) - MONTHS_TOLD + 1
+        told = dict(snapshot.take(self.ledger, self._snapshot, since=since, floors=self._floors, noise=self._noise))
+        taken = Snapshot(now, told)
+        snapshot.write(self._path, taken)
+        self._snapshot = taken
+        return taken
 
     def _reconcile(self) -> None:
         """What a crash kept from being noted: nobody is counted who does not allow it, and everybody is who does."""
