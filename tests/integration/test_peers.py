@@ -303,8 +303,11 @@ def test_nobody_waits_for_a_snapshot_and_who_comes_meanwhile_is_in_the_next(crow
         crowd.settle()
         assert crowd.peers.ledger.entries("p0000", "steps") == []
         assert len(crowd.peers.ledger.entries("new", "steps")) == 1
+        crowd.peers.keep_daily()  # takes no second one, and waits for nobody
         go_on.set()
-        first = taken.result(30).publications[("sleep_minutes", OCTOBER)]
+        frozen = taken.result(30)
+        first = frozen.publications[("sleep_minutes", OCTOBER)]
+        assert crowd.peers._snapshot is frozen
     assert {member.sex for member in first.met} == {"female"}
     second = crowd.peers.take_snapshot().publications[("sleep_minutes", OCTOBER)]
     assert {member.sex for member in second.met} == {"female", "other"}
