@@ -179,6 +179,10 @@ def answers(folder: Path, count: int, *, rate: int = 200, seconds: float = 10.0)
                 tokens.append(own.headers["authorization"])
                 told = ok(own.get("/v1/people/me/peers", params={"metric": "steps"}))
                 assert told["cohort"] is not None, told
-        return asyncio.run(paced(hub.url + "/v1/people/me/peers?metric=steps", tokens, rate=rate, seconds=seconds))
+        url = hub.url + "/v1/people/me/peers?metric=steps"
+        asyncio.run(
+            paced(url, tokens, rate=rate, seconds=3)
+        )  # the first after a start and a snapshot are not what is asked
+        return asyncio.run(paced(url, tokens, rate=rate, seconds=seconds))
     finally:
         hub.stop()
