@@ -17,11 +17,11 @@ from hub.telemetry.columns import Columns
 
 @contextlib.contextmanager
 def interruptible() -> Iterator[None]:
-    """DuckDB answers an interrupt of the keyboard with an error of its own; here it is what it was."""
+    """DuckDB answers an interrupt of the keyboard with an error of its own, or one that has it in its text; here it is what it was."""
     try:
         yield
-    except RuntimeError as error:
-        if "interrupted" in str(error).lower():
+    except (RuntimeError, duckdb.Error) as error:
+        if "interrupt" in str(error).lower():
             raise KeyboardInterrupt from error
         raise
 
