@@ -1,7 +1,8 @@
 """The bridge: the hub's own session at the MQTT broker. The only file of the hub that knows paho.
 
 One thread reads what arrives and hands it on in bursts; nothing is acknowledged until the pipeline says that it is kept.
-Until then the broker keeps it, and sends no more than its window allows: that is the flow control.
+Until then the broker keeps it, and sends no more than its window allows: that is the flow control. Whoever has something to
+say writes it, in a thread of its own: to wake another for it takes longer.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ from hub.wire import BufferedClient, BufferedSocket, Inbound
 log = structlog.get_logger()
 
 KEEPALIVE_S = 60
+LOOK_EVERY = 0.5
+"""Seconds after which the bridge looks whether the connection is alive, should nobody wake it."""
 BACKOFF_FIRST, BACKOFF_LIMIT = 0.05, 5.0
 CONNECT_TIMEOUT = 10.0
 _REFUSED = 0x80
@@ -68,6 +71,8 @@ class Bridge:
         self._acks: deque[list[Inbound]] = deque()
         self._outgoing: deque[tuple[str, bytes, Callable[[], None]]] = deque()
         self._delivered: dict[int, Callable[[], None]] = {}
+        self._writing = threading.Lock()
+        self._holding = False
         self._wake_read, self._wake_write = os.pipe()
         self._woken = False
         os.set_blocking(self._wake_read, False)
@@ -114,12 +119,12 @@ class Bridge:
     def ack(self, messages: list[Inbound]) -> None:
         """These are kept: the broker may forget them."""
         self._acks.append(messages)
-        self._wake()
+        self._write_now()
 
     def publish(self, topic: str, payload: bytes, on_delivered: Callable[[], None]) -> None:
         """Publish at QoS 1; `on_delivered` is called from the bridge's thread once the broker has it."""
         self._outgoing.append((topic, payload, on_delivered))
-        self._wake()
+        self._write_now()
 
     def _make_client(self, client_id: str) -> BufferedClient:
         client = BufferedClient(CallbackAPIVersion.VERSION2, client_id=client_id, clean_session=False, manual_ack=True)
@@ -157,9 +162,10 @@ class Bridge:
             if self._stopping.is_set():
                 self._say_goodbye()
                 return None
-            reading = not (self._inbox.full or self._paused.is_set())
+            self._holding = True  # before looking: whoever makes room after that wakes this thread
+            self._holding = not (reading := not (self._inbox.full or self._paused.is_set()))
             readable: list[Any] = [self._wake_read, wire] if reading else [self._wake_read]
-            ready, _, _ = select.select(readable, [wire] if wire.unsent else [], [], 0.5)
+            ready, _, _ = select.select(readable, [wire] if wire.unsent else [], [], LOOK_EVERY)
             if wire in ready:
                 self._read_burst(wire)
             if self._wake_read in ready:
@@ -180,18 +186,33 @@ class Bridge:
         if messages := wire.take():
             self._inbox.put_messages(messages, sum([len(message.payload) for message in messages]))
 
-    def _write(self) -> None:
-        """Send acknowledgements and commands."""
+    def _write_now(self) -> None:
+        """Send from the caller's thread; what does not go out, the bridge's own will send, or find out why it cannot.
+
+        Over TLS the bridge's own sends all: OpenSSL does not let one thread write while another reads.
+        """
+        sent = False
+        if not self._address.tls:
+            with contextlib.suppress(OSError):
+                sent = self._write()
+        if not sent or self._holding:
+            self._wake()
+
+    def _write(self) -> bool:
+        """Send acknowledgements and commands; whether all of it went out."""
         client = self._client
-        while self._acks and client.wire is not None:
-            client.wire.acknowledge(self._acks.popleft())
-        while self._outgoing and self._subscribed.is_set():
-            topic, payload, on_delivered = self._outgoing.popleft()
-            self._delivered[client.publish(topic, payload, qos=1).mid] = on_delivered
-        if client.want_write():
-            client.loop_write()
-        if client.socket() is not None and client.wire is not None:
+        with self._writing:
+            while self._acks and client.wire is not None:
+                client.wire.acknowledge(self._acks.popleft())
+            while self._outgoing and self._subscribed.is_set():
+                topic, payload, on_delivered = self._outgoing.popleft()
+                self._delivered[client.publish(topic, payload, qos=1).mid] = on_delivered
+            if client.want_write():
+                client.loop_write()
+            if client.socket() is None or client.wire is None:
+                return False
             client.wire.flush()
+            return not (client.wire.unsent or self._outgoing)
 
     def _say_goodbye(self) -> None:
         self._write()

@@ -27,7 +27,7 @@ class Metrics:
         self.chores = self._counter("hub_chore_cpu_seconds", "CPU time that chores behind the pipeline took", ["chore"])
         self.turn = Histogram(
             "hub_turn_seconds",
-            "Time from taking a batch to acknowledging it",
+            "Time a batch took from being decoded to being stored, decided on and recorded",
             buckets=_SECONDS,
             registry=self._registry,
         )

@@ -1,6 +1,7 @@
 """The pipeline: the way of a message from the inbox to its acknowledgement. Data only moves forward.
 
-    decode ─▶ permit ─▶ store ─▶ twins ─▶ rules ─▶ record ─▶ acknowledge ─▶ send
+    decode ─▶ permit ─▶ store ─▶ twins ─▶ rules ─▶ record ─▶ send
+                                                       └─▶ sync ─▶ acknowledge
 
 One thread runs it, and owns twins and rule state, so there are no locks. Each step takes the whole batch. A crash anywhere
 leads to redelivery, and redelivery to the same state.
@@ -24,10 +25,12 @@ import structlog
 from devices import twin
 from devices.errors import StoreUnavailable
 from devices.sample import SECOND, Event, Instant, Reject, Sample
+from hub.acknowledger import Acknowledger
 from hub.arrivals import Arrivals
 from hub.decoder import Decoder, Intake, refusal
 from hub.effects import effects_of
 from hub.inbox import Inbox, Wish
+from hub.insistence import Insistence, Stopped
 from hub.metrics import Metrics
 from hub.records import Records
 from hub.registry import Entry, Registry
@@ -52,14 +55,9 @@ PATIENCE = 30.0
 """Seconds that somebody who asks the pipeline waits for its answer."""
 GRACE: Instant = SECOND
 """How long a sample may take from the device to here before the clock alone decides without it."""
-RETRY_FIRST, RETRY_LIMIT = 0.05, 2.0
 CATCH_UP_CHUNK = 10_000
 BEGIN_CHUNK = 100
 """So many people are begun with in one wish: some 20 ms."""
-
-
-class Stopped(Exception):
-    """The hub stops while a store cannot be written; what was not kept is not acknowledged."""
 
 
 class Observer:
@@ -96,18 +94,18 @@ class Pipeline:
         self._records, self._ledger, self._metrics = records, records.ledger, metrics
         self._snapshots, self._engine = snapshots, snapshots.engine
         self.observer = Observer()
-        self.trouble: str | None = None
         self.begun_anew: set[str] = set()
         """The rules of which catching up found no state that it could read."""
         self._arrivals = Arrivals(self._ledger.arrivals())
         self._decoder = Decoder(registry, self._arrivals, metrics, may_be_online=self._may_be_online)
-        self._bridge: Bridge
         self._stopping = threading.Event()
+        self._insist, self._durably = (Insistence(metrics, self._stopping) for _ in range(2))
+        self._acknowledger = Acknowledger(telemetry.sync, self._durably)
         self._thread = threading.Thread(target=self._run, name="pipeline", daemon=True)
 
     def start(self, bridge: Bridge) -> None:
         """Begin to take batches; what they hold is acknowledged over `bridge`."""
-        self._bridge = bridge
+        self._acknowledger.start(bridge)
         self._thread.start()
 
     @property
@@ -115,11 +113,17 @@ class Pipeline:
         """Whether the pipeline's thread runs."""
         return self._thread.is_alive()
 
+    @property
+    def trouble(self) -> str | None:
+        """Why nothing goes on; `None` if all does."""
+        return self._insist.trouble or self._durably.trouble
+
     def stop(self) -> None:
-        """Take what is in the inbox, then end."""
+        """Take what is in the inbox, acknowledge it, then end."""
         self._stopping.set()
         if self._thread.is_alive():
             self._thread.join(10)
+        self._acknowledger.stop()
 
     def wish(self, wish: Wish, *, behind: bool = False) -> None:
         """Have something done in the pipeline's thread, before the messages that wait or `behind` them."""
@@ -251,18 +255,22 @@ class Pipeline:
         return self.observer.may_be_online(entry)
 
     def _run(self) -> None:
-        while True:
-            batch = self._inbox.take(timeout=0 if self._snapshots.taking else IDLE)
-            try:
-                if batch.messages:
-                    self._turn(batch.messages)
-                if batch.wish is not None:
-                    self._fulfil(batch.wish)
-            except Stopped:
-                return
-            self._snapshots.advance(self._telemetry.last_seq())
-            if self._stopping.is_set() and not batch.messages and batch.wish is None:
-                return
+        with contextlib.suppress(Stopped):
+            while not (self._run_once() and self._stopping.is_set()):
+                pass
+
+    def _run_once(self) -> bool:
+        """Take one batch; whether there was none. Who wishes something, and a snapshot, find durable what they come behind."""
+        taking = self._snapshots.taking
+        batch = self._inbox.take(timeout=0 if taking else IDLE)
+        if batch.messages:
+            self._turn(batch.messages)
+        if taking or batch.wish is not None:
+            self._acknowledger.settle()
+        if batch.wish is not None:
+            self._fulfil(batch.wish)
+        self._snapshots.advance(self._telemetry.last_seq())
+        return not batch.messages and batch.wish is None
 
     def _fulfil(self, wish: Wish) -> None:
         try:
@@ -287,7 +295,7 @@ class Pipeline:
                 return
             refused = refusal(messages[0], None, Reject("internal", "the hub could not handle this message"))
             self._record(Turn(refusals=[refused]))
-            self._bridge.ack([message for message in messages if message.qos])
+            self._acknowledger.owe(messages)
         self._metrics.turn.observe(time.perf_counter() - began)
         self._metrics.batch.observe(len(messages))
 
@@ -302,8 +310,9 @@ class Pipeline:
         touched = self._apply(samples, events, intake)
         turn = replace(self._follow(self._decide(fresh)), results=intake.results, refusals=intake.refusals)
         recorded = self._record(turn)
-        self.observer.recorded(recorded)
-        self._bridge.ack([message for message in messages if message.qos])
+        self._acknowledger.owe(messages)
+        if turn:
+            self.observer.recorded(recorded)
         self._tell(intake, events, touched, stored=len(fresh))
 
     def _note_gone(self, intake: Intake) -> None:
@@ -357,26 +366,6 @@ class Pipeline:
         self.observer.stored(events, touched)
         for entry, online, at in intake.statuses:
             self.observer.status_reported(entry, online=online, at=at)
-
-    def _insist(self, write: Callable[[], Outcome]) -> Outcome:
-        """Write, and if the store cannot be written, try again until it can: nothing is acknowledged before."""
-        wait = RETRY_FIRST
-        while True:
-            try:
-                outcome = write()
-            except StoreUnavailable as error:
-                if self.trouble is None:
-                    log.error("store_unavailable", reason=str(error))
-                self.trouble = str(error)
-                self._metrics.retries.inc()
-                if self._stopping.wait(wait):
-                    raise Stopped from error
-                wait = min(wait * 2, RETRY_LIMIT)
-            else:
-                if self.trouble is not None:
-                    log.info("store_available_again")
-                    self.trouble = None
-                return outcome
 
 
 def _now() -> Instant:

@@ -49,6 +49,7 @@ from hub.store.accounts import Accounts
 from hub.store.boards import BoardStore
 from hub.store.consents import Consents
 from hub.store.deliveries import DeliveryStore
+from hub.store.engine import checkpoint
 from hub.store.fleet import Fleet
 from hub.store.goals import GoalStore
 from hub.store.ledger import Ledger
@@ -63,7 +64,7 @@ log = structlog.get_logger()
 
 FEATURES_EVERY, PEERS_EVERY, DAILY_EVERY = 5.0, 2.0, 10.0
 ROLL_EVERY, SNAPSHOT_EVERY, TRIM_EVERY, TELL_TWINS_EVERY, FLUSH_EVERY = 0.5, 10.0, 3600.0, 0.2, 0.5
-PASS_TIME_EVERY, EXPIRE_EVERY = 0.25, 20.0
+PASS_TIME_EVERY, EXPIRE_EVERY, CHECKPOINT_EVERY = 0.25, 20.0, 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,6 +291,7 @@ def _chores(hub: Hub, stores: Stores, doors: _Doors) -> list[Chore]:
         Chore("keep_snapshot", FLUSH_EVERY, pipeline.keep_snapshot),
         Chore("expire", EXPIRE_EVERY, partial(expire, hub.recommendations, narrator)),
         Chore("tell_twins", TELL_TWINS_EVERY, narrator.tell_twins),
+        Chore("checkpoint", CHECKPOINT_EVERY, partial(checkpoint, stores.database)),
         Chore("refusals", FLUSH_EVERY, lambda: hub.ledger.record_refusals(doors.refusals.take())),
         Chore("gauges", FLUSH_EVERY, partial(_gauge, hub.metrics, hub.bridge, hub.broker)),
     ]

@@ -16,7 +16,10 @@ from hub.store import tables  # noqa: F401  (the tables are known once they are 
 
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
 POOL_SIZE = 20
-"""Connections kept open: more than are in use at a time, for a new one takes longer than most questions."""
+"""Connections kept open: more than are in use at a time, for a new one takes longer than most questions. The one used last is
+used next: it has still in memory what it read."""
+CHECKPOINT_PAGES = 10_000
+"""Pages in the write-ahead log of SQLite before a commit has to move them; `checkpoint` does so long before, elsewhere."""
 VERSION_TABLE = "alembic_version"
 HEAD = "0008"
 """The newest migration; a database that is there already starts without loading the migration tool."""
@@ -26,7 +29,7 @@ def open_engine(url: str) -> Engine:
     """Connect, and bring the tables up to date. Raises `StoreUnavailable`."""
     try:
         connected = {"connect_args": _connect_args(url), "pool_pre_ping": not url.startswith("sqlite")}
-        engine = create_engine(url, pool_size=POOL_SIZE, **connected)
+        engine = create_engine(url, pool_size=POOL_SIZE, pool_use_lifo=True, **connected)
         if url.startswith("sqlite"):
             event.listen(engine, "connect", _prepare_sqlite)
         revision = _revision(engine)
@@ -37,6 +40,15 @@ def open_engine(url: str) -> Engine:
     except SQLAlchemyError as error:
         raise StoreUnavailable(f"the relational store cannot be opened: {str(error).splitlines()[0]}") from error
     return engine
+
+
+def checkpoint(engine: Engine) -> None:
+    """Move what was committed into the database's file, in the caller's time and not in that of whoever commits next. Another
+    database than SQLite sees to it by itself. Raises `StoreUnavailable`.
+    """
+    if engine.dialect.name == "sqlite":
+        with translated(), engine.connect() as connection:
+            connection.exec_driver_sql("pragma wal_checkpoint(passive)")
 
 
 @contextlib.contextmanager
@@ -85,6 +97,7 @@ def _connect_args(url: str) -> dict[str, Any]:
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
     """Write-ahead log, so that readers and the writer do not wait for each other; every commit reaches the disk."""
     cursor = connection.cursor()
-    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+    checkpoint = f"wal_autocheckpoint = {CHECKPOINT_PAGES}"
+    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", checkpoint):
         cursor.execute(f"pragma {pragma}")
     cursor.close()

@@ -10,8 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Engine, Table, delete, func, insert, or_, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import ColumnElement, Connection, Engine, delete, func, insert, or_, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session, SQLModel, col, select
 
@@ -22,6 +21,7 @@ from hub.arrivals import KEPT as ARRIVALS_KEPT
 from hub.arrivals import Arrival
 from hub.effects import Delivery, TraitChange
 from hub.recommender import Recommendation
+from hub.store.prepared import AddNew
 from hub.store.recommendations import OPEN
 from hub.store.tables import (
     ArrivalRow,
@@ -105,10 +105,9 @@ class Ledger:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._add_decisions = _insert_new(_DECISIONS, engine)
-        self._add_commands = _insert_new(_COMMANDS, engine)
-        self._add_deliveries = _insert_new(_DELIVERIES, engine)
-        self._add_recommendations = _insert_new(_RECOMMENDATIONS, engine)
+        self._add_decisions, self._add_commands = AddNew(_DECISIONS, engine), AddNew(_COMMANDS, engine)
+        self._add_deliveries, self._add_recommendations = AddNew(_DELIVERIES, engine), AddNew(_RECOMMENDATIONS, engine)
+        self._driver_error = engine.dialect.loaded_dbapi.Error
         self._sync = _SYNC[engine.dialect.name]
         self._lock = threading.Lock()
         """SQLite lets one write at a time, and has the others sleep and look again; waiting here, they lose no time."""
@@ -121,12 +120,12 @@ class Ledger:
         """
         derived = not (turn.results or turn.refusals)
         with self._writing(synced=not derived) as connection:
-            decided = _add_new(connection, self._add_decisions, [_decision_row(each) for each in turn.decisions])
+            decided = self._add_decisions(connection, [_decision_row(each) for each in turn.decisions])
             rows = [_command_row(command, decision_id=why, now=now) for command, why in turn.commands]
-            queued = _add_new(connection, self._add_commands, rows)
-            due = _add_new(connection, self._add_deliveries, [_delivery_row(each, now=now) for each in turn.deliveries])
+            queued = self._add_commands(connection, rows)
+            due = self._add_deliveries(connection, [_delivery_row(each, now=now) for each in turn.deliveries])
             offered = [each for each in turn.recommendations if each.decision in decided]
-            _add_new(connection, self._add_recommendations, [_recommendation_row(each, now=now) for each in offered])
+            self._add_recommendations(connection, [_recommendation_row(each, now=now) for each in offered])
             moved = [row for each in turn.results for row in _settle(connection, each, now=now)]
             for trait in turn.traits:
                 _set_trait(connection, trait)
@@ -145,7 +144,7 @@ class Ledger:
     def queue(self, command: Command, *, now: Instant) -> bool:
         """Put one command on record; whether it is new."""
         with self._writing() as connection:
-            return bool(_add_new(connection, self._add_commands, [_command_row(command, decision_id=None, now=now)]))
+            return bool(self._add_commands(connection, [_command_row(command, decision_id=None, now=now)]))
 
     def advance(self, command_ids: Sequence[str], status: Status, *, now: Instant) -> list[CommandRow]:
         """Move commands forward; those that moved, not those that are as far already."""
@@ -275,9 +274,9 @@ class Ledger:
         """A transaction. Written in SQLAlchemy's Core: making objects of rows that are only put away takes as long as the rest."""
         try:
             with self._lock, self._engine.begin() as connection:
-                connection.exec_driver_sql(self._sync[synced])
+                connection.connection.cursor().execute(self._sync[synced])
                 yield connection
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, self._driver_error) as error:
             raise StoreUnavailable(_reason(error)) from error
 
     def _newest(
@@ -289,18 +288,6 @@ class Ledger:
             query = query.where(or_(order < at, (order == at) & (col(table.id) < id_)))
         with Session(self._engine) as session:
             return list(session.exec(query))
-
-
-def _insert_new(table: Table, engine: Engine) -> Any:
-    """The statement that inserts rows whose id is not there yet, and answers with their ids."""
-    dialect = postgresql if engine.dialect.name == "postgresql" else sqlite
-    return dialect.insert(table).on_conflict_do_nothing().returning(table.c.id)
-
-
-def _add_new(connection: Connection, statement: Any, rows: list[dict[str, Any]]) -> set[str]:
-    """Insert rows, the first of those with the same id; the ids that were new."""
-    first = {row["id"]: row for row in reversed(rows)}
-    return set(connection.execute(statement, list(first.values())[::-1]).scalars()) if rows else set()
 
 
 def _settle(connection: Connection, result: Result, *, now: Instant) -> list[CommandRow]:
@@ -380,5 +367,5 @@ def _command(row: CommandRow) -> Command:
     return Command(row.id, row.device_id, row.type, row.args, row.expires_at)
 
 
-def _reason(error: SQLAlchemyError) -> str:
+def _reason(error: Exception) -> str:
     return str(error).splitlines()[0]

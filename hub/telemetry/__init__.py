@@ -108,11 +108,14 @@ class TelemetryStore(Protocol):
     """Every method may raise `StoreUnavailable`; then nothing was changed, and the same call may be made again."""
 
     def append(self, changes: Sequence[Change]) -> Sequence[Change]:
-        """Keep changes durably; answers with those that were new, in the order given.
+        """Take changes in; answers with those that were new, in the order given. They are durable once `sync` has returned.
 
         A sample is known by (source, metric, time) and an event by (source, id): what is already there stays as it
         is. Called by one thread only.
         """
+
+    def sync(self) -> None:
+        """Have durable what was appended before; another thread may append meanwhile."""
 
     def last_seq(self) -> int:
         """The place of the newest change ever taken in; 0 if there is none."""

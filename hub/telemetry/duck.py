@@ -41,6 +41,7 @@ from hub.telemetry.statements import (
 
 _BEFORE_ALL: Instant = -(1 << 62)
 _REPLAY_CHUNK = 50_000
+_NOT_WHOLE = "a write failed; the store is to be opened again"
 THREADS = 1
 """The other core is the broker's."""
 MEMORY_LIMIT = "128MB"
@@ -54,13 +55,14 @@ FOLD_LIMIT = 200_000
 
 
 class DuckStore:
-    """DuckDB behind `TelemetryStore`. One thread appends; any thread may read."""
+    """DuckDB behind `TelemetryStore`. One thread appends, one syncs; any thread may read."""
 
     def __init__(self, path: Path, metrics: Sequence[MetricKind]) -> None:
         """Open or create the file. Raises `StoreUnavailable` if it cannot be, e.g. because another hub has it open."""
         self._path = path
         self._kinds = {kind.name: kind for kind in metrics}
         self._rolling, self._flushing, self._turning = threading.RLock(), threading.RLock(), threading.Lock()
+        self._appending = threading.Lock()
         self._journaled: list[Columns] = []
         self._waiting = 0
         self._broken = False
@@ -69,6 +71,10 @@ class DuckStore:
         self._open()
 
     def append(self, changes: Sequence[Change]) -> Sequence[Change]:
+        with self._appending:
+            return self._append(changes)
+
+    def _append(self, changes: Sequence[Change]) -> Sequence[Change]:
         if self._broken:
             self._reopen()
         try:
@@ -82,6 +88,17 @@ class DuckStore:
         if len(places):
             self._last_seq += int(places[-1]) + 1
         return changes if len(places) == len(changes) else [changes[place] for place in places.tolist()]
+
+    def sync(self) -> None:
+        if self._broken:
+            with self._appending:
+                self._reopen()
+        try:
+            self._journal.sync()
+        except OSError:
+            self.flush()  # what the journal may not have is in memory too
+        if self._broken:
+            raise StoreUnavailable(_NOT_WHOLE)
 
     def last_seq(self) -> int:
         return self._last_seq
@@ -156,7 +173,7 @@ class DuckStore:
         nothing that comes behind it may be written before: what DuckDB has, it has up to a place in the order."""
         with self._flushing:
             if self._broken:
-                raise StoreUnavailable("a write failed; the store is to be opened again")
+                raise StoreUnavailable(_NOT_WHOLE)
             with self._turning:
                 batches, self._journaled, self._waiting = self._journaled, [], 0
                 finished = self._journal.turn() if batches else []
@@ -268,19 +285,29 @@ class DuckStore:
         return int(cursor.execute(newest, [self._rolled]).fetchall()[0][0])
 
     def _recover(self) -> None:
-        """Bring in what a crash left in the journal. What DuckDB has already, it has up to a place in the order."""
-        batches = [decode(record) for record in self._journal.records()]
+        """Bring in what a crash left in the journal, or a failed write in memory, each once. What DuckDB has already, it has up
+        to a place in the order.
+        """
+        batches = [decode(record) for record in self._journal.records()] + self._journaled
+        known, missing = self._last_seq, list[Columns]()
+        for batch in sorted(batches, key=lambda batch: int(batch["seq"][0])):
+            if batch["seq"][0] > known:
+                missing.append(batch)
+                known = int(batch["seq"][-1])
         self._journaled, self._waiting = [], 0
-        if missing := [batch for batch in batches if batch["seq"][-1] > self._last_seq]:
+        if missing:
             self._bring_in(missing)
         self._journal.drop(self._journal.turn())
 
-    def _bring_in(self, batches: Sequence[Columns]) -> None:
+    def _bring_in(self, batches: list[Columns]) -> None:
+        """In one transaction; what that fails for stays in memory."""
         try:
             with self._writing() as cursor:
                 insert_columns(cursor, joined(batches))
         except StoreUnavailable:
             self._broken = True
+            with self._turning:
+                self._journaled = batches + self._journaled
             raise
 
     def _let_go(self) -> None:
@@ -289,8 +316,10 @@ class DuckStore:
         self._connection.close()
 
     def _reopen(self) -> None:
-        """After a failed write, trust only what is on disk."""
+        """After a failed write, begin anew with what is on the disk, and what in memory waited for it."""
         with self._rolling, self._flushing:
+            if not self._broken:
+                return
             with contextlib.suppress(duckdb.Error):
                 self._let_go()
             self._open()
@@ -328,7 +357,7 @@ class DuckStore:
         return places[keep], novelty.advance
 
     def _journalize(self, columns: Columns) -> None:
-        """Keep a batch durably, to be brought in with others."""
+        """Keep a batch, to be durable with the next `sync` and brought in with others."""
         if self._waiting > JOURNALED_LIMIT:
             self.flush()
         with self._turning:

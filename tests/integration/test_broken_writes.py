@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import shutil
 from datetime import date
 
 import duckdb
@@ -39,6 +42,10 @@ def broken(path, monkeypatch):
             store.flush()
     yield store
     store.close()
+
+
+def no_disk(*_):
+    raise OSError(errno.EIO, "Input/output error")
 
 
 def times(store):
@@ -81,3 +88,48 @@ def test_events_and_late_samples_do_not_overtake_the_journal(broken):
 def test_who_only_looks_is_shown_what_there_is(broken):
     assert times(broken) == [1_000]
     assert broken.days([Span("watch")], "heart_rate", date(1970, 1, 1), date(1970, 1, 1))
+
+
+def stored(path):
+    """What is in a copy of DuckDB's file, without the journal."""
+    copy = path.with_name("copy.duckdb")
+    for suffix in ("", ".wal"):
+        if (found := path.with_name(path.name + suffix)).exists():
+            shutil.copy(found, copy.with_name(copy.name + suffix))
+    with duckdb.connect(str(copy)) as connection:
+        return [at for (at,) in connection.execute("select observed_at from samples order by 1").fetchall()]
+
+
+def test_what_the_journal_may_not_have_duckdb_has(path, monkeypatch):
+    store = DuckStore(path, KINDS)
+    store.append([Sample("watch", "heart_rate", 1_000, 60.0)])
+    assert stored(path) == []
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fdatasync", no_disk)
+        store.sync()
+    assert stored(path) == [1_000]
+    store.append([Sample("watch", "heart_rate", 2_000, 60.0)])
+    store.sync()
+    assert times(store) == [1_000, 2_000]
+    store.close()
+
+
+def test_as_long_as_neither_has_it_nothing_is_durable_and_nothing_is_lost(path, monkeypatch):
+    store = DuckStore(path, KINDS)
+    store.append([Sample("watch", "heart_rate", 1_000, 60.0)])
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fdatasync", no_disk)
+        patched.setattr(duck_module, "insert_columns", full)
+        for _ in range(2):
+            with pytest.raises(StoreUnavailable):
+                store.sync()
+        for segment in path.with_name(f"{path.name}.journal").iterdir():
+            segment.unlink()  # what was never synced may be gone
+    store.sync()
+    assert stored(path) == [1_000]
+    store.close()
+
+
+def test_a_store_that_waits_to_be_opened_again_is_not_durable_before(broken, path):
+    broken.sync()
+    assert stored(path) == [1_000, 2_000, 3_000]

@@ -69,15 +69,74 @@ def test_a_damaged_record_ends_its_segment_and_not_the_next(journal):
     assert list(journal.records()) == [b"whole", b"next"]
 
 
+def full(*_):
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
 def test_a_record_that_could_not_be_written_is_not_there_and_the_next_one_is(journal, monkeypatch):
     journal.append(b"before")
-
-    def full(_file):
-        raise OSError(errno.ENOSPC, "No space left on device")
-
     with monkeypatch.context() as patched:
-        patched.setattr(os, "fdatasync", full)
+        patched.setattr(os, "pwrite", full)
         with pytest.raises(OSError, match="No space"):
             journal.append(b"refused")
     journal.append(b"after")
     assert list(journal.records()) == [b"before", b"after"]
+
+
+@pytest.fixture
+def disk(monkeypatch):
+    """How much of each file is on the disk for certain, by its number there."""
+    synced = {}
+
+    def sync(file):
+        found = os.fstat(file)
+        synced[found.st_ino] = found.st_size
+
+    monkeypatch.setattr(os, "fdatasync", sync)
+    return synced
+
+
+def survivors(directory, disk):
+    """What a journal has after a power failure that took everything which was not synced."""
+    assert directory.stat().st_ino in disk, "the disk does not know of the segments"
+    for path in directory.iterdir():
+        os.truncate(path, disk.get(path.stat().st_ino, 0))
+    return list(Journal(directory).records())
+
+
+@given(steps=st.lists(st.sampled_from(["append", "turn", "sync"]), max_size=12))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_what_was_synced_outlives_the_power(tmp_path, disk, steps):
+    directory = tmp_path / str(len(list(tmp_path.iterdir())))
+    journal, records, synced = Journal(directory), [], 0
+    for step in ["append", *steps, "sync", "append"]:
+        if step == "append":
+            records.append(f"record {len(records)}".encode())
+            journal.append(records[-1])
+        elif step == "turn":
+            journal.turn()
+        else:
+            journal.sync()
+            synced = len(records)
+    assert survivors(directory, disk)[:synced] == records[:synced]
+    journal.close()
+
+
+def test_files_are_let_go_of_once_they_are_synced(journal):
+    before = len(os.listdir("/dev/fd"))
+    for number in range(10):
+        journal.append(b"%d" % number)
+        journal.turn()
+    journal.sync()
+    assert len(os.listdir("/dev/fd")) == before
+
+
+def test_after_a_failed_sync_nothing_is_taken_for_synced_but_what_is_appended_then(journal, monkeypatch, disk):
+    journal.append(b"perhaps")
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fdatasync", full)
+        with pytest.raises(OSError, match="No space"):
+            journal.sync()
+    disk.clear()
+    journal.sync()  # there is nothing that it could say again
+    assert not disk
