@@ -138,7 +138,8 @@ class Pipeline:
         return answer.result(timeout=PATIENCE)
 
     def place(self) -> int:
-        """The place of the newest change that is stored."""
+        """The place of the newest change that is stored, durably: what is put on record with it finds it again."""
+        self._acknowledger.settle()
         return self._telemetry.last_seq()
 
     def bring_up(self, engine: Engine, seq: int) -> None:
@@ -178,9 +179,10 @@ class Pipeline:
         self.wish(self._let_time_pass, behind=True)
 
     def _let_time_pass(self) -> None:
-        tick = Tick(self._telemetry.last_seq(), _now() - GRACE)
-        moved, decisions = self._engine.tick(tick.until, surroundings=self._registry, now=_now())
+        until = _now() - GRACE
+        moved, decisions = self._engine.tick(until, surroundings=self._registry, now=_now())
         if moved:
+            tick = Tick(self.place(), until)
             recorded = self._record(replace(self._follow(decisions), ticks=[tick]))
             self.observer.recorded(recorded)
 
@@ -212,7 +214,8 @@ class Pipeline:
             self.wish(partial(self._begin_all, "person", people[first : first + BEGIN_CHUNK]))
 
     def _begin_all(self, kind: str, scopes: Sequence[str]) -> None:
-        ticks = [Tick(self._telemetry.last_seq(), _now(), kind, scope) for scope in scopes]
+        place = self.place()
+        ticks = [Tick(place, _now(), kind, scope) for scope in scopes]
         if begun := [tick for tick in ticks if self._begin(tick)]:
             with contextlib.suppress(StoreUnavailable):
                 self._ledger.commit(Turn(ticks=begun), now=_now())
@@ -224,7 +227,7 @@ class Pipeline:
     def decide(self, consent: Consent) -> Decided | None:
         """Somebody allows a purpose or takes it back: on record in its place among what devices say, and in force. In its
         thread. `None` if it changes nothing; raises `NotFound`."""
-        decided = self._records.consents.decide(consent, place=self._telemetry.last_seq())
+        decided = self._records.consents.decide(consent, place=self.place())
         if decided is not None:
             self._heed(consent)
         return decided
@@ -238,7 +241,7 @@ class Pipeline:
 
     def take_snapshot(self) -> None:
         """Begin to keep what the rules remember, in turn with what they are fed: a little after every turn."""
-        self.wish(lambda: self._snapshots.begin(self._telemetry.last_seq()))
+        self.wish(lambda: self._snapshots.begin(self.place()))
 
     def keep_snapshot(self) -> None:
         """Keep the snapshot that was taken, if there is one, and forget the ticks that are in it. In any thread."""
@@ -247,7 +250,7 @@ class Pipeline:
 
     def save_last_snapshot(self) -> None:
         """Keep what the rules remember at once: in the pipeline's thread, or while there is none."""
-        seq = self._telemetry.last_seq()
+        seq = self.place()
         self._snapshots.save(seq)
         self._ledger.forget_ticks(seq + 1)
 
@@ -260,16 +263,14 @@ class Pipeline:
                 pass
 
     def _run_once(self) -> bool:
-        """Take one batch; whether there was none. Who wishes something, and a snapshot, find durable what they come behind."""
-        taking = self._snapshots.taking
-        batch = self._inbox.take(timeout=0 if taking else IDLE)
+        """Take one batch; whether there was none."""
+        batch = self._inbox.take(timeout=0 if self._snapshots.taking else IDLE)
         if batch.messages:
             self._turn(batch.messages)
-        if taking or batch.wish is not None:
-            self._acknowledger.settle()
         if batch.wish is not None:
             self._fulfil(batch.wish)
-        self._snapshots.advance(self._telemetry.last_seq())
+        if self._snapshots.taking:
+            self._snapshots.advance(self.place())
         return not batch.messages and batch.wish is None
 
     def _fulfil(self, wish: Wish) -> None:

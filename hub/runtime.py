@@ -27,6 +27,7 @@ from hub.gatekeeper import Gatekeeper
 from hub.history import Histories
 from hub.imports.intake import Intake
 from hub.inbox import Inbox
+from hub.insistence import Stopped
 from hub.learning import Stores, learn, open_stores
 from hub.metrics import Metrics
 from hub.narrator import Narrator
@@ -370,7 +371,7 @@ def _start_gatekeeper(
 
 def _settle(telemetry: TelemetryStore, pipeline: Pipeline) -> None:
     """Leave everything so that the next start is quick."""
-    with contextlib.suppress(StoreUnavailable):
+    with contextlib.suppress(StoreUnavailable, Stopped):
         telemetry.roll()
         pipeline.save_last_snapshot()
         telemetry.checkpoint()

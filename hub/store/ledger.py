@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Engine, delete, func, insert, or_, update
+from sqlalchemy import ColumnElement, Connection, Engine, RowMapping, delete, func, insert, or_, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session, SQLModel, col, select
 
@@ -136,7 +136,7 @@ class Ledger:
         return Recorded(
             decisions=list({each.id: each for each in turn.decisions if each.id in decided}.values()),
             commands=list({command.id: command for command, _ in turn.commands if command.id in queued}.values()),
-            moved=moved,
+            moved=_commands(moved),
             deliveries=[each for each in turn.deliveries if each.id in due],
             recommendations=offered,
         )
@@ -149,7 +149,8 @@ class Ledger:
     def advance(self, command_ids: Sequence[str], status: Status, *, now: Instant) -> list[CommandRow]:
         """Move commands forward; those that moved, not those that are as far already."""
         with self._writing(synced=False) as connection:
-            return _advance(connection, _COMMANDS.c.id.in_(command_ids), status, now=now)
+            moved = _advance(connection, _COMMANDS.c.id.in_(command_ids), status, now=now)
+        return _commands(moved)
 
     def expire(self, *, now: Instant) -> list[CommandRow]:
         """Let commands run out that were not delivered in time; which."""
@@ -158,7 +159,8 @@ class Ledger:
             if session.exec(select(CommandRow.id).where(due).limit(1)).first() is None:
                 return []
         with self._writing() as connection:
-            return _advance(connection, due, Status.EXPIRED, now=now)
+            moved = _advance(connection, due, Status.EXPIRED, now=now)
+        return _commands(moved)
 
     def undelivered(self, device_id: str | None = None, *, sent_before: Instant | None = None) -> list[Command]:
         """Commands still to be delivered: queued, and, if `sent_before` is given, sent before it and not answered."""
@@ -215,8 +217,9 @@ class Ledger:
             return dict(session.exec(query.group_by(DecisionRow.rule)).all())
 
     def record_refusals(self, refusals: Sequence[QuarantineRow]) -> None:
-        """Put refusals at the gate on record."""
-        self.commit(Turn(refusals=refusals), now=0)
+        """Put refusals at the gate on record, if there are any."""
+        if refusals:
+            self.commit(Turn(refusals=refusals), now=0)
 
     def quarantined(
         self, *, limit: int, before: int | None = None, kind: str | None = None, device: str | None = None
@@ -290,7 +293,7 @@ class Ledger:
             return list(session.exec(query))
 
 
-def _settle(connection: Connection, result: Result, *, now: Instant) -> list[CommandRow]:
+def _settle(connection: Connection, result: Result, *, now: Instant) -> list[RowMapping]:
     """Take in what a device answered; only to a command of its own."""
     own = (_COMMANDS.c.id == result.id) & (_COMMANDS.c.device_id == result.source)
     return _advance(connection, own, result.status, now=now, reason=result.reason)
@@ -298,7 +301,7 @@ def _settle(connection: Connection, result: Result, *, now: Instant) -> list[Com
 
 def _advance(
     connection: Connection, which: ColumnElement[bool], status: Status, *, now: Instant, reason: str | None = None
-) -> list[CommandRow]:
+) -> list[RowMapping]:
     """Move commands forward, those that may, all in one statement; how they are now."""
     moved: dict[str, Any] = {"status": status, "updated_at": now}
     if reason is not None:
@@ -306,7 +309,11 @@ def _advance(
     if status is Status.SENT:
         moved["sent_at"] = now
     may = _COMMANDS.c.status.in_([before for before in Status if may_follow(before, status)])
-    rows = connection.execute(update(_COMMANDS).where(which & may).values(moved).returning(_COMMANDS)).mappings()
+    return list(connection.execute(update(_COMMANDS).where(which & may).values(moved).returning(_COMMANDS)).mappings())
+
+
+def _commands(rows: Sequence[RowMapping]) -> list[CommandRow]:
+    """Made when nobody waits for the transaction any more: making them takes longer than that."""
     return [CommandRow(**row) for row in rows]
 
 
