@@ -25,7 +25,8 @@ from hub.store.tables import CommandRow
 log = structlog.get_logger()
 
 PAUSE = 0.05
-TICK = 0.25
+TICK = 1.0
+"""Seconds between two looks at what was sent and what has expired: each holds the ledger for some milliseconds."""
 SETTLING = 0.3
 """Seconds between a device's sign-in and its first command: it must have subscribed by then."""
 

@@ -92,6 +92,8 @@ class Engine:
             for index, names in self._indexes(gone.program):
                 for name in names:
                     index[name].remove(gone)
+                    if not index[name]:
+                        del index[name]
 
     def feed(self, changes: Iterable[Sample | Event], *, surroundings: Surroundings, now: Instant) -> list[Decision]:
         """Take what is new, in the order of arrival; what is decided, in order."""
@@ -225,12 +227,12 @@ class Engine:
         yield self._by_event, program.events
         yield self._by_trait, program.traits
 
-    def _watching(self, metric: str, around: Around) -> Watch:
-        """The rules that listen to a metric, each with its cell of every scope it is about; found out once."""
+    def _watching(self, metric: str, around: Around) -> Watch | None:
+        """The rules that listen to a metric, each with its cell of every scope it is about, if there are any; found out once."""
         key = (metric, around.origin.source)
         known = self._watched.get(key)
         if known is not None and known.around is around:
-            return known
+            return known if known.listeners else None
         listeners: list[Listener] = []
         if known is not None:
             known.end()
@@ -242,7 +244,7 @@ class Engine:
         if len(self._watched) >= WATCHED_LIMIT:
             self._watch_anew()
         watch = self._watched[key] = Watch(around, listeners)
-        return watch
+        return watch if listeners else None
 
     def _cell(self, running: Running, subject: Subject, at: Instant = 0) -> Cell | None:
         """The cell of a scope; `None` where a rule may not look. What was before it was allowed is over, and late."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from operator import attrgetter, pos
+from operator import pos
 from typing import Any
 
 import msgspec
@@ -17,8 +17,6 @@ Columns = dict[str, NDArray[Any]]
 """`seq, source, metric, observed_at, value`, and `state` where there are texts among the values; all of one length."""
 
 _NUMBERS = {"seq": np.int64, "source": np.int32, "metric": np.int16, "observed_at": np.int64, "value": np.float64}
-_SOURCE, _METRIC = attrgetter("source"), attrgetter("metric")
-_OBSERVED_AT, _VALUE = attrgetter("observed_at"), attrgetter("value")
 
 
 class _Record(msgspec.Struct, array_like=True):
@@ -31,14 +29,14 @@ def columns_of(
 ) -> Columns:
     """The columns of some samples; raises what `source` and `metric` raise for a name without a number.
 
-    Written with `map` throughout: this runs for every value of every device.
+    Written with lists and `map` throughout: this runs for every value of every device.
     """
     count = len(samples)
     columns: Columns = {
         "seq": seq,
-        "source": np.fromiter(map(source, map(_SOURCE, samples)), np.int32, count),
-        "metric": np.fromiter(map(metric, map(_METRIC, samples)), np.int16, count),
-        "observed_at": np.fromiter(map(_OBSERVED_AT, samples), np.int64, count),
+        "source": np.fromiter(map(source, [sample.source for sample in samples]), np.int32, count),
+        "metric": np.fromiter(map(metric, [sample.metric for sample in samples]), np.int16, count),
+        "observed_at": np.fromiter([sample.observed_at for sample in samples], np.int64, count),
     }
     return columns | _values(samples)
 
@@ -96,10 +94,10 @@ def _states(batch: Columns) -> NDArray[Any]:
 
 def _values(samples: Sequence[Sample]) -> Columns:
     """The column of values; where there are texts among them, those in a column of their own."""
+    values = [sample.value for sample in samples]
     try:
-        return {"value": np.fromiter(map(pos, map(_VALUE, samples)), np.float64, len(samples))}
+        return {"value": np.fromiter(map(pos, values), np.float64, len(values))}  # type: ignore[arg-type]
     except TypeError:  # a text has no sign; without asking for it, "0" would be taken for a number
-        values = [sample.value for sample in samples]
         numbers = [np.nan if isinstance(value, str) else value for value in values]
         texts = [value if isinstance(value, str) else None for value in values]
         return {"value": np.array(numbers, dtype=np.float64), "state": np.array(texts, dtype=object)}

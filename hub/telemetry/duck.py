@@ -45,7 +45,7 @@ _NOT_WHOLE = "a write failed; the store is to be opened again"
 THREADS = 1
 """The other core is the broker's."""
 MEMORY_LIMIT = "128MB"
-WAL_LIMIT = "64MB"
+WAL_LIMIT = "16MB"
 JOURNALED_LIMIT = 200_000
 """Samples in the journal before whoever appends brings them in, if nobody has before: they are in memory too."""
 JOURNALED_WORTH = 4_000
