@@ -99,8 +99,9 @@ class Pipeline:
         self._arrivals = Arrivals(self._ledger.arrivals())
         self._decoder = Decoder(registry, self._arrivals, metrics, may_be_online=self._may_be_online)
         self._stopping = threading.Event()
-        self._insist, self._durably = (Insistence(metrics, self._stopping) for _ in range(2))
-        self._acknowledger = Acknowledger(telemetry.sync, self._durably)
+        self._insist = Insistence(metrics, self._stopping)
+        self._syncing = Insistence(metrics, self._stopping)
+        self._acknowledger = Acknowledger(telemetry.sync, self._syncing)
         self._thread = threading.Thread(target=self._run, name="pipeline", daemon=True)
 
     def start(self, bridge: Bridge) -> None:
@@ -116,7 +117,7 @@ class Pipeline:
     @property
     def trouble(self) -> str | None:
         """Why nothing goes on; `None` if all does."""
-        return self._insist.trouble or self._durably.trouble
+        return self._insist.trouble or self._syncing.trouble
 
     def stop(self) -> None:
         """Take what is in the inbox, acknowledge it, then end."""

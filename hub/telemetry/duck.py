@@ -46,6 +46,7 @@ THREADS = 1
 """The other core is the broker's."""
 MEMORY_LIMIT = "128MB"
 WAL_LIMIT = "16MB"
+"""What DuckDB's log holds before it is moved into the file; until then it is in memory too."""
 JOURNALED_LIMIT = 200_000
 """Samples in the journal before whoever appends brings them in, if nobody has before: they are in memory too."""
 JOURNALED_WORTH = 4_000
