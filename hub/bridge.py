@@ -150,6 +150,8 @@ class Bridge:
                 if self._refusal != str(error):
                     log.warning("bridge_disconnected", reason=str(error))
                 self._refusal = str(error)
+            except Exception:  # whatever it was, the hub must hear again
+                log.exception("bridge_failed")
             self._subscribed.clear()
             self._stopping.wait(backoff)
             backoff = min(backoff * 2, BACKOFF_LIMIT)
@@ -189,11 +191,11 @@ class Bridge:
     def _write_now(self) -> None:
         """Send from the caller's thread; what does not go out, the bridge's own will send, or find out why it cannot.
 
-        Over TLS the bridge's own sends all: OpenSSL does not let one thread write while another reads.
+        The bridge's own sends all while it connects, and over TLS: OpenSSL does not let one thread write while another reads.
         """
         sent = False
-        if not self._address.tls:
-            with contextlib.suppress(OSError):
+        if self._subscribed.is_set() and not self._address.tls:
+            with contextlib.suppress(OSError, AssertionError):  # paho asserts that it is connected: it may be no longer
                 sent = self._write()
         if not sent or self._holding:
             self._wake()

@@ -60,13 +60,13 @@ class Desk:
     def add_home(self, home_id: str, *, name: str, timezone: str) -> Home:
         """Raises `Conflict`."""
         home = self.accounts.add_home(home_id=home_id, name=name, timezone=timezone, now=_now())
-        self.pipeline.wish(lambda: self.registry.put_home(home))
+        self.pipeline.ask(lambda: self.registry.put_home(home))
         return home
 
     def add_person(self, new: NewPerson) -> Person:
         """Raises `NotFound` or `Conflict`."""
         person = self.accounts.add_person(new, now=_now())
-        self.pipeline.wish(lambda: self._make_person_known(person, new.timezone))
+        self.pipeline.ask(lambda: self._make_person_known(person, new.timezone))
         return person
 
     def amend_person(self, person: str, changed: Mapping[str, Any]) -> Person:
@@ -109,7 +109,7 @@ class Desk:
             now=_now(),
         )
         self.telemetry.declare(new.id, self.accounts.home(new.home).timezone)
-        self.pipeline.wish(lambda: self._make_known(Placed(new.id, new.home, new.model, new.owner)))
+        self.pipeline.ask(lambda: self._make_known(Placed(new.id, new.home, new.model, new.owner)))
         self.on_placed([new.owner] if new.owner is not None else [])
         return device, token
 

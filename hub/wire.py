@@ -8,8 +8,10 @@ stays paho's. What it gains is measured by `make bench`.
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Iterable
 from typing import Any, NamedTuple
@@ -88,6 +90,8 @@ def _long_length(stream: bytes, position: int) -> tuple[int, int] | None:
 class BufferedSocket:
     """Wraps a connected, non-blocking socket. `flush` sends what was written; `take` gives the messages read.
 
+    One thread reads and closes; any may write.
+
     A broker that gets no acknowledgement for a while sends a message again; while the first one waits to be kept, the second
     says nothing new.
     """
@@ -100,6 +104,7 @@ class BufferedSocket:
         self._messages: list[Inbound] = []
         self._unacknowledged: set[int] = set()
         self._written = bytearray()
+        self._writing = threading.Lock()
 
     def recv(self, size: int) -> bytes:
         """Up to `size` bytes of packets that are paho's."""
@@ -132,11 +137,12 @@ class BufferedSocket:
         """Write a PUBACK for each message of this session."""
         mids = [message.mid for message in messages if message.session == self.session]
         self._unacknowledged.difference_update(mids)
-        self._written += b"".join([_PUBACK + mid.to_bytes(2, "big") for mid in mids])
+        self.send(b"".join([_PUBACK + mid.to_bytes(2, "big") for mid in mids]))
 
     def send(self, packet: bytes) -> int:
         """Take all of `packet`; it goes out with the next `flush`."""
-        self._written += packet
+        with self._writing:
+            self._written += packet
         return len(packet)
 
     @property
@@ -146,23 +152,24 @@ class BufferedSocket:
 
     def flush(self) -> None:
         """Send as much as the system takes now."""
-        while self._written:
-            try:
-                sent = self._inner.send(self._written)
-            except (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError):
-                return
-            del self._written[:sent]
+        with self._writing:
+            while self._written:
+                try:
+                    sent = self._inner.send(self._written)
+                except (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError):
+                    return
+                del self._written[:sent]
 
     def fileno(self) -> int:
         return int(self._inner.fileno())
 
     def close(self) -> None:
         """Send what can be sent, then close."""
-        try:
+        with contextlib.suppress(OSError):
             self.flush()
-        except OSError:
+        with self._writing:
             self._written.clear()
-        self._inner.close()
+            self._inner.close()
 
     def _read(self) -> None:
         """Read a piece of the stream. Raises `BlockingIOError` if there is nothing of paho's in it, as an empty socket would."""

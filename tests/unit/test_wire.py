@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 
 import pytest
 
@@ -48,3 +49,34 @@ def test_once_acknowledged_its_number_is_free_again(ends):
     assert far.recv(16) == b"\x40\x02\x00\x01"
     far.send(_publish(1, b"new", dup=True))
     assert _read(wire) == [(1, b"new")]
+
+
+def test_many_may_write_while_one_closes():
+    """Each packet goes out whole, or not at all; nobody is told that something is wrong but by the system."""
+    for _ in range(50):
+        near, far = socket.socketpair()
+        near.setblocking(False)
+        wire, failures = BufferedSocket(near), []
+
+        def write(wire=wire, failures=failures):
+            try:
+                for _ in range(200):
+                    wire.send(b"0123456789")
+                    wire.flush()
+            except OSError:
+                return
+            except BaseException as error:  # noqa: BLE001  (what it was is what is asked)
+                failures.append(error)
+
+        writers = [threading.Thread(target=write) for _ in range(3)]
+        for writer in writers:
+            writer.start()
+        received = far.recv(1_000)
+        wire.close()
+        for writer in writers:
+            writer.join()
+        while piece := far.recv(65_536):
+            received += piece
+        far.close()
+        assert not failures
+        assert received == b"0123456789" * (len(received) // 10)
