@@ -108,6 +108,8 @@ class Bridge:
 
     def stop(self) -> None:
         """Send what is to be acknowledged, then leave; the broker keeps what arrives from now on."""
+        if self._stopping.is_set():
+            return
         self._stopping.set()
         self._wake()
         if self._thread.is_alive():
