@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 
@@ -114,5 +115,7 @@ def test_a_bridge_is_stopped_once_however_often_it_is_asked(connect):
     bridge.stop()
     other, _ = connect("other")
     bridge.stop()
+    os.fstat(other._wake_read)
+    os.fstat(other._wake_write)
     other.stop()
     assert not other._thread.is_alive()
