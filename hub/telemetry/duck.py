@@ -23,8 +23,7 @@ from numpy.typing import NDArray
 from devices.errors import StoreUnavailable
 from devices.sample import Event, Instant, Sample
 from hub.telemetry import Agg, Change, Day, MetricKind, Point, Scan, Span, Stale, Stored, Window, sql
-from hub.telemetry.columns import Columns, columns_of, decode, encode, joined, scanned
-from hub.telemetry.journal import Journal
+from hub.telemetry.columns import Columns, columns_of, joined, scanned
 from hub.telemetry.marks import Advance, Marks
 from hub.telemetry.names import Names
 from hub.telemetry.statements import (
@@ -38,6 +37,7 @@ from hub.telemetry.statements import (
     run_columns,
     transaction,
 )
+from hub.telemetry.waiting import Taken, Waiting
 
 _BEFORE_ALL: Instant = -(1 << 62)
 _REPLAY_CHUNK = 50_000
@@ -47,9 +47,9 @@ THREADS = 1
 MEMORY_LIMIT = "128MB"
 WAL_LIMIT = "16MB"
 """What DuckDB's log holds before it is moved into the file; until then it is in memory too."""
-JOURNALED_LIMIT = 200_000
+WAITING_LIMIT = 200_000
 """Samples in the journal before whoever appends brings them in, if nobody has before: they are in memory too."""
-JOURNALED_WORTH = 4_000
+WAITING_WORTH = 4_000
 """Samples in the journal that are worth bringing in: few at a time, since it keeps the interpreter from whoever appends."""
 FOLD_LIMIT = 200_000
 """Samples folded into the rollups at a time: they are in memory while they are."""
@@ -62,10 +62,8 @@ class DuckStore:
         """Open or create the file. Raises `StoreUnavailable` if it cannot be, e.g. because another hub has it open."""
         self._path = path
         self._kinds = {kind.name: kind for kind in metrics}
-        self._rolling, self._flushing, self._turning = threading.RLock(), threading.RLock(), threading.Lock()
-        self._appending = threading.Lock()
-        self._journaled: list[Columns] = []
-        self._waiting = 0
+        self._rolling, self._flushing, self._appending = threading.RLock(), threading.RLock(), threading.Lock()
+        self._waiting = Waiting(path.with_name(f"{path.name}.journal"))
         self._broken = False
         self._marks = Marks()
         self._rolled = self._last_seq = 0
@@ -95,7 +93,7 @@ class DuckStore:
             with self._appending:
                 self._reopen()
         try:
-            self._journal.sync()
+            self._waiting.sync()
         except OSError:
             self.flush()  # what the journal may not have is in memory too
         if self._broken:
@@ -175,15 +173,10 @@ class DuckStore:
         with self._flushing:
             if self._broken:
                 raise StoreUnavailable(_NOT_WHOLE)
-            with self._turning:
-                batches, self._journaled, self._waiting = self._journaled, [], 0
-                finished = self._journal.turn() if batches else []
-            if batches:
-                self._bring_in(batches)
-                self._journal.drop(finished)
+            self._bring_in(self._waiting.take())
 
     def tidy(self) -> None:
-        if self._waiting > JOURNALED_WORTH:
+        if self._waiting.size > WAITING_WORTH:
             self.flush()
 
     def roll(self) -> int:
@@ -249,7 +242,7 @@ class DuckStore:
         self._broken = True
         self._marks = Marks()
         try:
-            self._journal = Journal(self._path.with_name(f"{self._path.name}.journal"))
+            self._waiting.open()
             config: dict[str, Any] = {
                 "memory_limit": MEMORY_LIMIT,
                 "threads": THREADS,
@@ -275,7 +268,7 @@ class DuckStore:
         self._names = Names(self._connection, self._kinds)
         self._rolled = cursor.execute("select rolled from progress").fetchall()[0][0]
         self._last_seq = self._newest_seq(cursor)
-        self._recover()
+        self._bring_in(self._waiting.take_left(self._last_seq))
         self._last_seq = self._newest_seq(cursor)
         self._fold(self._last_seq)
         for source, metric, at in cursor.execute("select source, metric, observed_at from latest").fetchall():
@@ -285,34 +278,20 @@ class DuckStore:
         newest = "select greatest((select max(seq) from samples), (select max(seq) from events), ?)"
         return int(cursor.execute(newest, [self._rolled]).fetchall()[0][0])
 
-    def _recover(self) -> None:
-        """Bring in what a crash left in the journal, or a failed write in memory, each once. What DuckDB has already, it has up
-        to a place in the order.
-        """
-        batches = [decode(record) for record in self._journal.records()] + self._journaled
-        known, missing = self._last_seq, list[Columns]()
-        for batch in sorted(batches, key=lambda batch: int(batch["seq"][0])):
-            if batch["seq"][0] > known:
-                missing.append(batch)
-                known = int(batch["seq"][-1])
-        self._journaled, self._waiting = [], 0
-        if missing:
-            self._bring_in(missing)
-        self._journal.drop(self._journal.turn())
-
-    def _bring_in(self, batches: list[Columns]) -> None:
-        """In one transaction; what that fails for stays in memory."""
+    def _bring_in(self, taken: Taken) -> None:
+        """In one transaction; what that fails for waits again."""
         try:
-            with self._writing() as cursor:
-                insert_columns(cursor, joined(batches))
+            if taken.batches:
+                with self._writing() as cursor:
+                    insert_columns(cursor, joined(taken.batches))
         except StoreUnavailable:
             self._broken = True
-            with self._turning:
-                self._journaled = batches + self._journaled
+            self._waiting.put_back(taken.batches)
             raise
+        self._waiting.drop(taken.segments)
 
     def _let_go(self) -> None:
-        self._journal.close()
+        self._waiting.close()
         self._writer.close()
         self._connection.close()
 
@@ -354,17 +333,14 @@ class DuckStore:
             if at_once or novelty.suspects.any():
                 insert_columns(self._writer, columns)
             else:
-                self._journalize(columns)
+                self._let_wait(columns)
         return places[keep], novelty.advance
 
-    def _journalize(self, columns: Columns) -> None:
+    def _let_wait(self, columns: Columns) -> None:
         """Keep a batch, to be durable with the next `sync` and brought in with others."""
-        if self._waiting > JOURNALED_LIMIT:
+        if self._waiting.size > WAITING_LIMIT:
             self.flush()
-        with self._turning:
-            self._journal.append(encode(columns))
-            self._journaled.append(columns)
-            self._waiting += len(columns["seq"])
+        self._waiting.add(columns)
 
     def _columns(self, samples: Sequence[Sample], places: NDArray[np.int64]) -> Columns:
         names, seq = self._names, places + (self._last_seq + 1)
