@@ -22,6 +22,8 @@ log = structlog.get_logger()
 
 LINGER = 0.005
 """Seconds that a message may wait for others to be made durable with it."""
+RETRY = 1.0
+"""Seconds until what failed unexpectedly is tried again."""
 
 
 class Acknowledger:
@@ -30,6 +32,8 @@ class Acknowledger:
     def __init__(self, sync: Callable[[], None], insist: Insistence) -> None:
         self._sync, self._insist = sync, insist
         self._owed: deque[list[Inbound]] = deque()
+        self._taken: list[list[Inbound]] = []
+        """Of these somebody has begun to settle; they stay until they are acknowledged."""
         self._owing, self._stopping = threading.Event(), threading.Event()
         self._settling = threading.Lock()
         self._bridge: Bridge
@@ -55,19 +59,23 @@ class Acknowledger:
     def settle(self) -> None:
         """Acknowledge what is owed: what was stored is durable when this returns. Any thread. Raises `Stopped`."""
         with self._settling:
-            if self._owing.is_set():
-                self._owing.clear()
-                owed = [message for _ in range(len(self._owed)) for message in self._owed.popleft()]
+            self._taken += [self._owed.popleft() for _ in range(len(self._owed))]
+            if self._taken:
                 self._insist(self._sync)
-                self._bridge.ack(owed)
+                self._bridge.ack([message for turn in self._taken for message in turn])
+                self._taken.clear()
 
     def _run(self) -> None:
-        while not self._stopping.is_set() or self._owing.is_set():
+        while self._owed or not self._stopping.is_set():
             self._owing.wait()
+            self._owing.clear()
             self._stopping.wait(LINGER)
             try:
                 self.settle()
             except Stopped:
                 return
-            except Exception:  # what is not acknowledged comes again
+            except Exception:  # whatever it was, nobody else would acknowledge these
                 log.exception("acknowledging_failed")
+                self._owing.set()
+                if self._stopping.wait(RETRY):
+                    return

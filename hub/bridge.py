@@ -2,7 +2,7 @@
 
 One thread reads what arrives and hands it on in bursts; nothing is acknowledged until the pipeline says that it is kept.
 Until then the broker keeps it, and sends no more than its window allows: that is the flow control. Whoever has something to
-say writes it, in a thread of its own: to wake another for it takes longer.
+say writes it, in their own thread: to wake another for it takes longer.
 """
 
 from __future__ import annotations

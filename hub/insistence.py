@@ -22,7 +22,7 @@ class Stopped(Exception):
 
 
 class Insistence:
-    """Of one thread. `trouble` says why it is kept waiting."""
+    """Used by one thread at a time. `trouble` says why it is kept waiting."""
 
     def __init__(self, metrics: Metrics, stopping: threading.Event) -> None:
         self._metrics, self._stopping = metrics, stopping

@@ -131,12 +131,18 @@ class Pipeline:
         self._inbox.put_wish(wish, behind=behind)
 
     def ask(self, do: Callable[[], Outcome]) -> Outcome:
-        """Have something done in the pipeline's thread, in its turn, and wait for what comes of it."""
+        """Have something done in the pipeline's thread, in its turn, and wait for what comes of it.
+
+        Raises what it raises, and `StoreUnavailable` if its turn did not come in time; it is still done when it comes.
+        """
         if not self.alive or threading.current_thread() is self._thread:
             return do()
         answer: Future[Outcome] = Future()
         self.wish(lambda: _answer(answer, do))
-        return answer.result(timeout=PATIENCE)
+        try:
+            return answer.result(timeout=PATIENCE)
+        except TimeoutError as error:
+            raise StoreUnavailable(self.trouble or f"the hub is busy: not done after {PATIENCE:.0f} s") from error
 
     def place(self) -> int:
         """The place of the newest change that is stored, durably: what is put on record with it finds it again."""
@@ -277,6 +283,8 @@ class Pipeline:
     def _fulfil(self, wish: Wish) -> None:
         try:
             wish()
+        except Stopped:
+            raise
         except StoreUnavailable as error:
             log.warning("wish_failed", reason=str(error))
         except Exception:  # a wish that breaks must not end the pipeline either

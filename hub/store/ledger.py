@@ -136,7 +136,7 @@ class Ledger:
         return Recorded(
             decisions=list({each.id: each for each in turn.decisions if each.id in decided}.values()),
             commands=list({command.id: command for command, _ in turn.commands if command.id in queued}.values()),
-            moved=_commands(moved),
+            moved=_as_rows(moved),
             deliveries=[each for each in turn.deliveries if each.id in due],
             recommendations=offered,
         )
@@ -150,7 +150,7 @@ class Ledger:
         """Move commands forward; those that moved, not those that are as far already."""
         with self._writing(synced=False) as connection:
             moved = _advance(connection, _COMMANDS.c.id.in_(command_ids), status, now=now)
-        return _commands(moved)
+        return _as_rows(moved)
 
     def expire(self, *, now: Instant) -> list[CommandRow]:
         """Let commands run out that were not delivered in time; which."""
@@ -160,7 +160,7 @@ class Ledger:
                 return []
         with self._writing() as connection:
             moved = _advance(connection, due, Status.EXPIRED, now=now)
-        return _commands(moved)
+        return _as_rows(moved)
 
     def undelivered(self, device_id: str | None = None, *, sent_before: Instant | None = None) -> list[Command]:
         """Commands still to be delivered: queued, and, if `sent_before` is given, sent before it and not answered."""
@@ -312,7 +312,7 @@ def _advance(
     return list(connection.execute(update(_COMMANDS).where(which & may).values(moved).returning(_COMMANDS)).mappings())
 
 
-def _commands(rows: Sequence[RowMapping]) -> list[CommandRow]:
+def _as_rows(rows: Sequence[RowMapping]) -> list[CommandRow]:
     """Made when nobody waits for the transaction any more: making them takes longer than that."""
     return [CommandRow(**row) for row in rows]
 

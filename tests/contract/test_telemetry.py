@@ -663,6 +663,35 @@ def test_a_crash_loses_nothing_that_was_appended(open_store, tmp_path, seed):
     store.close()
 
 
+def test_syncing_beside_appending_keeps_what_was_synced_through_a_kill(open_store, tmp_path):
+    opened = open_store(tmp_path / "live.db", KINDS)
+    appended = threading.Event()
+
+    def sync() -> None:
+        while not appended.is_set():
+            opened.sync()
+
+    syncing = threading.Thread(target=sync)
+    syncing.start()
+    try:
+        for second in range(300):
+            opened.append([_sample(second * SECOND)] + [_event(f"e{second}")] * (second % 50 == 0))
+    finally:
+        appended.set()
+        syncing.join()
+    opened.sync()
+    opened.sync()
+    copy = tmp_path / "copy"
+    shutil.copytree(tmp_path, copy, ignore=shutil.ignore_patterns("copy"))
+    opened.append([_sample(-1)])
+    recovered = open_store(copy / "live.db", KINDS)
+    assert len(_raw(recovered)) == 300
+    assert len(recovered.events([Span("watch1")], EVER)) == 6
+    assert recovered.last_seq() == 306
+    recovered.close()
+    opened.close()
+
+
 def test_what_is_closed_is_unavailable(open_store, path):
     store = open_store(path, KINDS)
     store.append([_sample(1)])

@@ -43,10 +43,14 @@ class Broker:
 
     store: Store
     acknowledged: list = field(default_factory=list)
+    defects: int = 0
     heard: threading.Event = field(default_factory=threading.Event)
 
     def ack(self, messages):
         assert {each.mid for each in messages} <= self.store.durable
+        if self.defects:
+            self.defects -= 1
+            raise LookupError("a defect")
         self.acknowledged += [each.mid for each in messages]
         self.heard.set()
 
@@ -122,6 +126,23 @@ def test_the_end_acknowledges_what_is_owed(world):
     store_and_owe(acknowledger, store, message(1))
     acknowledger.stop()
     assert broker.acknowledged == [1]
+
+
+def test_what_a_defect_kept_from_being_acknowledged_is_acknowledged_later(world, monkeypatch):
+    monkeypatch.setattr("hub.acknowledger.RETRY", 0.01)
+    acknowledger, store, broker, _ = world
+    broker.defects = 2
+    store_and_owe(acknowledger, store, message(1), message(2))
+    assert broker.heard.wait(10)
+    assert broker.acknowledged == [1, 2]
+
+
+def test_a_defect_that_stays_does_not_keep_the_hub_from_ending(world):
+    acknowledger, store, broker, _ = world
+    broker.defects = 1_000_000
+    store_and_owe(acknowledger, store, message(1))
+    acknowledger.stop()
+    assert not any(thread.name == "acknowledger" for thread in threading.enumerate())
 
 
 @given(turns=st.lists(st.tuples(st.integers(0, 3), st.booleans()), max_size=20))

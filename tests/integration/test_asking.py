@@ -1,0 +1,51 @@
+"""Asking the pipeline: who asks waits for their turn, and is told when it does not come."""
+
+from __future__ import annotations
+
+import threading
+from types import SimpleNamespace
+
+import pytest
+
+from devices.errors import NotFound, StoreUnavailable
+from hub import pipeline as pipeline_module
+from hub.inbox import Inbox
+from hub.metrics import Metrics
+from hub.pipeline import Pipeline
+
+
+@pytest.fixture
+def pipeline():
+    running = Pipeline(
+        inbox=Inbox(),
+        registry=SimpleNamespace(),
+        telemetry=SimpleNamespace(sync=lambda: None),
+        records=SimpleNamespace(ledger=SimpleNamespace(arrivals=list)),
+        snapshots=SimpleNamespace(engine=None, taking=False),
+        metrics=Metrics(),
+    )
+    running.start(SimpleNamespace(ack=lambda _: None))
+    yield running
+    running.stop()
+
+
+def test_what_is_asked_is_done_in_the_pipelines_thread(pipeline):
+    assert pipeline.ask(lambda: threading.current_thread().name) == "pipeline"
+
+
+def test_what_it_raises_whoever_asked_has_raised(pipeline):
+    def look_up():
+        raise NotFound("nobody")
+
+    with pytest.raises(NotFound):
+        pipeline.ask(look_up)
+
+
+def test_who_waits_too_long_is_told_and_it_is_done_in_its_turn(pipeline, monkeypatch):
+    monkeypatch.setattr(pipeline_module, "PATIENCE", 0.05)
+    free, done = threading.Event(), threading.Event()
+    pipeline.wish(lambda: free.wait(10))
+    with pytest.raises(StoreUnavailable, match="busy"):
+        pipeline.ask(done.set)
+    free.set()
+    assert done.wait(10)
