@@ -24,6 +24,7 @@ class Rolls:
         newest, now = self._telemetry.last_seq(), time.monotonic()
         if newest - self._upto >= ENOUGH or now - self._at >= LONGEST:
             self._telemetry.roll()
+            self._telemetry.slim()
             self._upto, self._at = newest, now
         else:
             self._telemetry.tidy()

@@ -150,6 +150,9 @@ class TelemetryStore(Protocol):
     def tidy(self) -> None:
         """Do what whoever appends would have to do before long; called again and again, in another thread."""
 
+    def slim(self) -> None:
+        """Give back memory that was needed for a while; what is read again afterwards may take longer."""
+
     def roll(self) -> int:
         """Bring the rollups up to the newest change; how many changes that took in."""
 

@@ -26,12 +26,14 @@ from hub.telemetry import Agg, Change, Day, MetricKind, Point, Scan, Span, Stale
 from hub.telemetry.columns import Columns, columns_of, joined, scanned
 from hub.telemetry.marks import Advance, Marks
 from hub.telemetry.names import Names
+from hub.telemetry.occupancy import Occupancy
 from hub.telemetry.statements import (
     count,
     declare,
     fold,
     insert_columns,
     interruptible,
+    limit_for_a_moment,
     reason,
     run,
     run_columns,
@@ -44,7 +46,9 @@ _REPLAY_CHUNK = 50_000
 _NOT_WHOLE = "a write failed; the store is to be opened again"
 THREADS = 1
 """The other core is the broker's."""
-MEMORY_LIMIT = "128MB"
+MEMORY_LIMIT = 128_000_000
+CACHE_LIMIT = 16_000_000
+"""Bytes that DuckDB may hold on to when it is slimmed: what was written and rolled up is seldom read soon."""
 WAL_LIMIT = "16MB"
 """What DuckDB's log holds before it is moved into the file; until then it is in memory too."""
 WAITING_LIMIT = 200_000
@@ -63,6 +67,7 @@ class DuckStore:
         self._path = path
         self._kinds = {kind.name: kind for kind in metrics}
         self._rolling, self._flushing, self._appending = threading.RLock(), threading.RLock(), threading.Lock()
+        self._occupancy = Occupancy()
         self._waiting = Waiting(path.with_name(f"{path.name}.journal"))
         self._broken = False
         self._marks = Marks()
@@ -162,7 +167,8 @@ class DuckStore:
         self.declare_all({source: zone})
 
     def declare_all(self, zones: Mapping[str, str]) -> None:
-        self._names.number_sources(zones)
+        with self._occupancy:
+            self._names.number_sources(zones)
         self.roll()
         with self._writing() as cursor:
             declare(cursor, zones)
@@ -178,6 +184,16 @@ class DuckStore:
     def tidy(self) -> None:
         if self._waiting.size > WAITING_WORTH:
             self.flush()
+
+    def slim(self) -> None:
+        """DuckDB gives memory back when its limit is lowered, and only then; a query that came in between would fail."""
+        with self._occupancy.closed() as empty:
+            if not empty:
+                return
+            try:
+                limit_for_a_moment(self._connection, CACHE_LIMIT, back_to=MEMORY_LIMIT)
+            except duckdb.Error as error:
+                raise StoreUnavailable(reason(error)) from error
 
     def roll(self) -> int:
         with self._rolling:
@@ -244,7 +260,7 @@ class DuckStore:
         try:
             self._waiting.open()
             config: dict[str, Any] = {
-                "memory_limit": MEMORY_LIMIT,
+                "memory_limit": f"{MEMORY_LIMIT}B",
                 "threads": THREADS,
                 "checkpoint_threshold": WAL_LIMIT,
             }
@@ -297,7 +313,7 @@ class DuckStore:
 
     def _reopen(self) -> None:
         """After a failed write, begin anew with what is on the disk, and what in memory waited for it."""
-        with self._rolling, self._flushing:
+        with self._rolling, self._flushing, self._occupancy:
             if not self._broken:
                 return
             with contextlib.suppress(duckdb.Error):
@@ -312,7 +328,7 @@ class DuckStore:
         samples = [change for change in changes if isinstance(change, Sample)]
         is_sample = np.fromiter((isinstance(change, Sample) for change in changes), np.bool_, len(changes))
         self.flush()
-        with transaction(self._writer):
+        with self._occupancy, transaction(self._writer):
             fresh, advance = self._insert_samples(samples, places[is_sample], at_once=True)
             fresh = np.sort(np.append(fresh, self._insert_events(changes, places[~is_sample])))
         return fresh, advance
@@ -331,7 +347,8 @@ class DuckStore:
             columns = {name: column[keep] for name, column in columns.items()}
         if len(columns["seq"]):
             if at_once or novelty.suspects.any():
-                insert_columns(self._writer, columns)
+                with self._occupancy:
+                    insert_columns(self._writer, columns)
             else:
                 self._let_wait(columns)
         return places[keep], novelty.advance
@@ -348,14 +365,16 @@ class DuckStore:
             known, metrics = names.source_numbers.__getitem__, names.metric_numbers.__getitem__
             return columns_of(samples, seq, source=known, metric=metrics)
         except KeyError:
-            return columns_of(samples, seq, source=names.number_source, metric=names.number_metric)
+            with self._occupancy:
+                return columns_of(samples, seq, source=names.number_source, metric=names.number_metric)
 
     def _unknown(self, columns: Columns, suspects: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Which of the suspects are not stored yet."""
         asked = {name: columns[name][suspects] for name in ("source", "metric", "observed_at")}
         asked["i"] = np.flatnonzero(suspects)
         at = asked["observed_at"]
-        known = run(self._writer, sql.KNOWN, asked, [int(at.min()), int(at.max())])
+        with self._occupancy:
+            known = run(self._writer, sql.KNOWN, asked, [int(at.min()), int(at.max())])
         unknown = suspects.copy()
         unknown[[i for (i,) in known]] = False
         return unknown
@@ -418,7 +437,7 @@ class DuckStore:
     @contextlib.contextmanager
     def _reading(self) -> Iterator[duckdb.DuckDBPyConnection]:
         try:
-            with interruptible(), contextlib.closing(self._connection.cursor()) as cursor:
+            with self._occupancy, interruptible(), contextlib.closing(self._connection.cursor()) as cursor:
                 yield cursor
         except duckdb.Error as error:
             raise StoreUnavailable(reason(error)) from error

@@ -88,6 +88,16 @@ def _midnight(day: date) -> Instant:
     return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp() * 1000)
 
 
+def limit_for_a_moment(connection: duckdb.DuckDBPyConnection, limit: int, *, back_to: int) -> None:
+    """Have DuckDB let go of what it has cached beyond `limit` bytes. What it needs it keeps."""
+    with contextlib.closing(connection.cursor()) as cursor:
+        try:
+            with contextlib.suppress(duckdb.OutOfMemoryException):
+                cursor.execute(f"set memory_limit = '{limit}B'")
+        finally:
+            cursor.execute(f"set memory_limit = '{back_to}B'")
+
+
 def count(cursor: duckdb.DuckDBPyConnection) -> int:
     """How many rows a statement changed."""
     return int(cursor.fetchall()[0][0])

@@ -692,6 +692,26 @@ def test_syncing_beside_appending_keeps_what_was_synced_through_a_kill(open_stor
     opened.close()
 
 
+def test_slimming_disturbs_nobody(store):
+    written, read = threading.Event(), []
+
+    def look() -> None:
+        while not written.is_set():
+            read.append(len(_raw(store)) + len(_days(store, "heart_rate")))
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    try:
+        for second in range(200):
+            store.append([_sample(second * SECOND), _event(f"e{second}")])
+            store.slim()
+    finally:
+        written.set()
+        looking.join()
+    assert read == sorted(read)
+    assert len(_raw(store)) == 200
+
+
 def test_what_is_closed_is_unavailable(open_store, path):
     store = open_store(path, KINDS)
     store.append([_sample(1)])
@@ -700,6 +720,8 @@ def test_what_is_closed_is_unavailable(open_store, path):
         store.latest()
     with pytest.raises(StoreUnavailable):
         _raw(store)
+    with pytest.raises(StoreUnavailable):
+        store.slim()
 
 
 def _one_clear_line(error):
