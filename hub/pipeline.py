@@ -248,12 +248,13 @@ class Pipeline:
 
     def take_snapshot(self) -> None:
         """Begin to keep what the rules remember, in turn with what they are fed: a little after every turn."""
-        self.wish(lambda: self._snapshots.begin(self.place()))
+        self.wish(lambda: self._snapshots.begin(self._telemetry.last_seq()))
 
     def keep_snapshot(self) -> None:
         """Keep the snapshot that was taken, if there is one, and forget the ticks that are in it. In any thread."""
-        if (seq := self._snapshots.keep()) is not None:
-            self._ledger.forget_ticks(seq)
+        with contextlib.suppress(Stopped):
+            if (seq := self._snapshots.keep(self._acknowledger.settle)) is not None:
+                self._ledger.forget_ticks(seq)
 
     def save_last_snapshot(self) -> None:
         """Keep what the rules remember at once: in the pipeline's thread, or while there is none."""
@@ -277,7 +278,7 @@ class Pipeline:
         if batch.wish is not None:
             self._fulfil(batch.wish)
         if self._snapshots.taking:
-            self._snapshots.advance(self.place())
+            self._snapshots.advance(self._telemetry.last_seq())
         return not batch.messages and batch.wish is None
 
     def _fulfil(self, wish: Wish) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import struct
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -100,12 +101,16 @@ class Snapshots:
             state = taking.snapshot.advance(place, CELLS)
         return state
 
-    def keep(self) -> int | None:
-        """Write the one that was taken last; of which place. Raises `StoreUnavailable`; then the next will do."""
+    def keep(self, settle: Callable[[], None]) -> int | None:
+        """Write the one that was taken last, once `settle` has made durable all that its cells know of; of which place.
+
+        Raises `StoreUnavailable`, or what `settle` raises; then the next will do.
+        """
         with self._keeping:
             taken, self._taken = self._taken, None
             if taken is None:
                 return None
+            settle()
             self._write(taken)
             return taken.seq
 
