@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import duckdb
 import numpy as np
@@ -24,7 +24,7 @@ from devices.errors import StoreUnavailable
 from devices.sample import Event, Instant, Sample
 from hub.telemetry import Agg, Change, Day, MetricKind, Point, Scan, Span, Stale, Stored, Window, sql
 from hub.telemetry.columns import Columns, columns_of, joined, scanned
-from hub.telemetry.marks import Advance, Marks
+from hub.telemetry.marks import Advance, Marks, Newest
 from hub.telemetry.names import Names
 from hub.telemetry.occupancy import Occupancy
 from hub.telemetry.statements import (
@@ -59,6 +59,14 @@ FOLD_LIMIT = 200_000
 """Samples folded into the rollups at a time: they are in memory while they are."""
 
 
+class _Inserted(NamedTuple):
+    """What of a batch was new, how many places in the order that took, and how far the marks go once it is committed."""
+
+    fresh: Sequence[Change]
+    places: int
+    advance: Advance | Newest
+
+
 class DuckStore:
     """DuckDB behind `TelemetryStore`. One thread appends, one syncs; any thread may read."""
 
@@ -82,16 +90,15 @@ class DuckStore:
         if self._broken:
             self._reopen()
         try:
-            places, advance = self._insert(changes)
+            inserted = self._insert(changes)
         except (duckdb.Error, StoreUnavailable) as error:
             self._broken = True
             raise StoreUnavailable(reason(error)) from error
         except OSError as error:
             raise StoreUnavailable(f"the journal cannot be written: {error.strerror}") from error
-        self._marks.move(advance)
-        if len(places):
-            self._last_seq += int(places[-1]) + 1
-        return changes if len(places) == len(changes) else [changes[place] for place in places.tolist()]
+        self._marks.move(inserted.advance)
+        self._last_seq += inserted.places
+        return inserted.fresh
 
     def sync(self) -> None:
         if self._broken:
@@ -320,23 +327,33 @@ class DuckStore:
                 self._let_go()
             self._open()
 
-    def _insert(self, changes: Sequence[Change]) -> tuple[NDArray[np.int64], Advance]:
-        """Insert what is new, in one transaction; its places, and how far the marks go now that it is committed."""
-        places = np.arange(len(changes), dtype=np.int64)
-        if set(map(type, changes)) <= {Sample}:
-            return self._insert_samples(cast(Sequence[Sample], changes), places, at_once=False)
+    def _insert(self, changes: Sequence[Change]) -> _Inserted:
+        """Insert what is new, in one transaction."""
+        if not set(map(type, changes)) <= {Sample}:
+            return self._insert_both(changes)
+        samples = cast(Sequence[Sample], changes)
+        columns = self._columns(samples, np.arange(len(samples)))
+        newest = self._marks.follow(columns["source"], columns["metric"], columns["observed_at"])
+        if newest is None:
+            return _inserted(samples, *self._insert_unsure(columns, at_once=False))
+        if newest:
+            self._let_wait(columns)
+        return _Inserted(samples, len(samples), newest)
+
+    def _insert_both(self, changes: Sequence[Change]) -> _Inserted:
+        """The same with events among the samples."""
         samples = [change for change in changes if isinstance(change, Sample)]
         is_sample = np.fromiter((isinstance(change, Sample) for change in changes), np.bool_, len(changes))
+        places = np.arange(len(changes))
         self.flush()
         with self._occupancy, transaction(self._writer):
-            fresh, advance = self._insert_samples(samples, places[is_sample], at_once=True)
-            fresh = np.sort(np.append(fresh, self._insert_events(changes, places[~is_sample])))
-        return fresh, advance
+            columns = self._columns(samples, places[is_sample])
+            fresh, advance = self._insert_unsure(columns, at_once=True)
+            events = self._insert_events(changes, places[~is_sample])
+        return _inserted(changes, np.sort(np.append(fresh, events)), advance)
 
-    def _insert_samples(
-        self, samples: Sequence[Sample], places: NDArray[np.int64], *, at_once: bool
-    ) -> tuple[NDArray[np.int64], Advance]:
-        columns = self._columns(samples, places)
+    def _insert_unsure(self, columns: Columns, *, at_once: bool) -> tuple[NDArray[np.int64], Advance]:
+        """Samples of which some may be stored already, or come late: the places of those that are new."""
         novelty = self._marks.compare(columns["source"], columns["metric"], columns["observed_at"])
         keep = novelty.new
         if novelty.suspects.any():
@@ -351,7 +368,7 @@ class DuckStore:
                     insert_columns(self._writer, columns)
             else:
                 self._let_wait(columns)
-        return places[keep], novelty.advance
+        return columns["seq"] - (self._last_seq + 1), novelty.advance
 
     def _let_wait(self, columns: Columns) -> None:
         """Keep a batch, to be durable with the next `sync` and brought in with others."""
@@ -446,3 +463,9 @@ class DuckStore:
     def _writing(self) -> Iterator[duckdb.DuckDBPyConnection]:
         with self._reading() as cursor, transaction(cursor):
             yield cursor
+
+
+def _inserted(changes: Sequence[Change], places: NDArray[np.int64], advance: Advance) -> _Inserted:
+    whole = len(places) == len(changes)
+    fresh = changes if whole else [changes[place] for place in places.tolist()]
+    return _Inserted(fresh, int(places[-1]) + 1 if len(places) else 0, advance)

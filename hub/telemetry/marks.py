@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,8 @@ from devices.sample import Instant
 
 _NEVER = np.iinfo(np.int64).min
 _SOURCES, _METRICS = 256, 64
+FEW = 64
+"""Samples that are compared sooner one by one than all at once."""
 
 
 class Advance(NamedTuple):
@@ -19,6 +21,10 @@ class Advance(NamedTuple):
     source: NDArray[np.int32]
     metric: NDArray[np.int16]
     observed_at: NDArray[np.int64]
+
+
+Newest: TypeAlias = dict[tuple[int, int], Instant]
+"""The same of few, by source and metric, each beyond its mark for certain."""
 
 
 class Novelty(NamedTuple):
@@ -45,6 +51,20 @@ class Marks:
         if 0 <= source < len(self._at):
             self._at[source] = _NEVER
 
+    def follow(
+        self, source: NDArray[np.int32], metric: NDArray[np.int16], observed_at: NDArray[np.int64]
+    ) -> Newest | None:
+        """How far the marks go with a batch of few in which each is newer than all before, as nearly always; else `None`."""
+        if len(source) > FEW:
+            return None
+        newest: Newest = {}
+        for s, m, at in zip(source.tolist(), metric.tolist(), observed_at.tolist(), strict=True):
+            series = s, m
+            if at <= (newest[series] if series in newest else self._mark(s, m)):
+                return None
+            newest[series] = at
+        return newest
+
     def compare(self, source: NDArray[np.int32], metric: NDArray[np.int16], observed_at: NDArray[np.int64]) -> Novelty:
         """Sort a batch, given as columns of one length, into new, suspect, and repeated."""
         count = len(source)
@@ -60,10 +80,18 @@ class Marks:
         ends[:-1] = ~same_series
         return Novelty(newer & once, ~newer & once, Advance(s[ends], m[ends], at[ends]))
 
-    def move(self, advance: Advance) -> None:
+    def move(self, advance: Advance | Newest) -> None:
         """Take over what was committed."""
+        if isinstance(advance, dict):
+            for (source, metric), at in advance.items():
+                self._at[source, metric] = at
+            return
         known = self._at[advance.source, advance.metric]
         self._at[advance.source, advance.metric] = np.maximum(known, advance.observed_at)
+
+    def _mark(self, source: int, metric: int) -> Instant:
+        self._make_room(source, metric)
+        return self._at.item(source, metric)
 
     def _make_room(self, source: int, metric: int) -> None:
         sources, metrics = self._at.shape

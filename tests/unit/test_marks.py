@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.telemetry.marks import Marks
+from hub.telemetry.marks import FEW, Marks
 
 rows = st.tuples(st.sampled_from([0, 1, 2, 255, 256, 700]), st.sampled_from([0, 1, 63, 64, 90]), st.integers(0, 6))
 batches = st.lists(st.lists(rows, max_size=12), max_size=5)
@@ -89,3 +89,27 @@ def test_an_empty_batch_is_nothing():
     new, suspects, advance = _compare(marks, [])
     assert (new, suspects) == ([], [])
     marks.move(advance)
+
+
+@given(batches)
+def test_a_batch_that_follows_is_new_throughout_and_moves_the_marks_as_far(batches):
+    marks, beside = Marks(), Marks()
+    for batch in batches:
+        newest = marks.follow(*_columns(batch))
+        new, _, advance = _compare(beside, batch)
+        ascending = all(
+            at < later
+            for place, (source, metric, at) in enumerate(batch)
+            for *series, later in batch[place + 1 :]
+            if [source, metric] == series
+        )
+        assert (newest is not None) == (all(new) and ascending)
+        marks.move(advance if newest is None else newest)
+        beside.move(advance)
+        assert np.array_equal(marks._at, beside._at)
+
+
+def test_many_are_not_asked_one_by_one():
+    columns = _columns([(1, 1, at) for at in range(FEW + 1)])
+    assert Marks().follow(*columns) is None
+    assert Marks().follow(*(column[:FEW] for column in columns)) == {(1, 1): FEW - 1}
