@@ -19,8 +19,6 @@ from rules.engine import Engine
 
 SLICE = 0.001
 """Seconds that the pipeline gives at a time."""
-CELLS = 10
-"""How many cells are taken between two looks at the clock."""
 _SHARE = 10
 """After a snapshot the next rests ten times as long as it took."""
 TORN_LIMIT = 10
@@ -98,7 +96,7 @@ class Snapshots:
             return taking.snapshot.advance(place)
         until, state = time.monotonic() + SLICE, None
         while state is None and time.monotonic() < until:
-            state = taking.snapshot.advance(place, CELLS)
+            state = taking.snapshot.advance(place, 1)
         return state
 
     def keep(self, settle: Callable[[], None]) -> int | None:

@@ -29,7 +29,7 @@ from rules.watch import Listener, Watch
 WATCHED_LIMIT = 200_000
 LIVE = 1 << 62
 """The place of what is met for the first time: behind every place that a cell knows."""
-PASSED_LIMIT = 1_024
+PASSED_LIMIT = 256
 """Samples that changed nothing but count are kept this long before they are taken in."""
 SHADED = "s-"
 """What the ids of decisions begin with that were made in the shadow."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Sequence
 from datetime import time, timedelta
 from functools import reduce
@@ -79,7 +80,7 @@ class Amount(Signal):
         value = self._value(view)
         panes = tuple(pane for pane in panes if pane.start + self.step + self.window > view.at)
         if value is not None:
-            panes = self._added(panes, view.at, value)
+            panes = self._extended(panes, (view.at,), (value,))
         view.slots[self.slot] = (panes, truth, due)
 
     def stands(self, view: View) -> Truth:
@@ -104,8 +105,11 @@ class Amount(Signal):
 
     def absorb(self, memory: Any, at: Sequence[Instant], values: Sequence[float], zone: str) -> Any:
         panes, truth, due = memory
-        for moment, value in zip(at, values, strict=True):
-            panes = self._added(panes, moment, value)
+        begin = 0
+        while begin < len(at):
+            end = bisect_left(at, self._start(at[begin]) + self.step, begin)
+            panes = self._extended(panes, at[begin:end], values[begin:end])
+            begin = end
         return panes, truth, due
 
     def clause(self, view: View, truth: Truth) -> Clause | None:
@@ -164,28 +168,32 @@ class Amount(Signal):
         sample = view.sample_of(self.name, self.of)
         return sample.value if sample is not None and not isinstance(sample.value, str) else None
 
-    def _added(self, panes: tuple[Pane, ...], at: Instant, value: float) -> tuple[Pane, ...]:
-        start = at // self.step * self.step
-        grown = 0.0
-        if panes and self.counter:
-            before = panes[-1].last
-            grown = value - before if value >= before else value
-        bins = _binned((), value, self.range) if self.percentile is not None else ()
-        if not panes or panes[-1].start != start:
-            return (*panes, Pane(start, 1, value, value, value, at, value, at, value, grown, bins))
-        last = panes[-1]
-        merged = msgspec.structs.replace(
-            last,
-            count=last.count + 1,
-            total=last.total + value,
-            low=min(last.low, value),
-            high=max(last.high, value),
-            last_at=at,
-            last=value,
-            grown=last.grown + grown,
-            bins=_binned(last.bins, value, self.range) if self.percentile is not None else (),
+    def _start(self, at: Instant) -> Instant:
+        return at // self.step * self.step
+
+    def _extended(self, panes: tuple[Pane, ...], at: Sequence[Instant], values: Sequence[float]) -> tuple[Pane, ...]:
+        """With some values more, all of one step: to the last digit what one after the other would come to."""
+        last, start = (panes[-1] if panes else None), self._start(at[0])
+        grown = _increases(last.last if last else None, values) if self.counter else ()
+        if last is None or last.start != start:
+            bins = _binned((), values, self.range) if self.percentile is not None else ()
+            low, high = min(values), max(values)
+            total, grew = reduce(add, values), reduce(add, grown or (0.0,))
+            return (*panes, Pane(start, len(at), total, low, high, at[0], values[0], at[-1], values[-1], grew, bins))
+        extended = Pane(
+            start,
+            last.count + len(at),
+            reduce(add, values, last.total),
+            min(last.low, *values),
+            max(last.high, *values),
+            last.first_at,
+            last.first,
+            at[-1],
+            values[-1],
+            reduce(add, grown, last.grown),
+            _binned(last.bins, values, self.range) if self.percentile is not None else (),
         )
-        return (*panes[:-1], merged)
+        return (*panes[:-1], extended)
 
 
 class DayValue(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -266,11 +274,6 @@ class Days(Signal):
 
     def absorb(self, memory: Any, at: Sequence[Instant], values: Sequence[float], zone: str) -> Any:
         day: DayValue = memory[-1]
-        bins = dict(day.bins)
-        if self.agg == "low":
-            for value in values:
-                place = _bin(value, self.range)
-                bins[place] = bins.get(place, 0) + 1
         grown = msgspec.structs.replace(
             day,
             count=day.count + len(values),
@@ -278,7 +281,7 @@ class Days(Signal):
             low=min(day.low, *values),
             high=max(day.high, *values),
             last=values[-1],
-            bins=tuple(sorted(bins.items())),
+            bins=_binned(day.bins, values, self.range) if self.agg == "low" else day.bins,
         )
         return (*memory[:-1], grown)
 
@@ -325,7 +328,7 @@ class Days(Signal):
             return DayValue(ordinal, 1, 0.0, 0.0, 0.0, 0.0, minutes, ())
         if isinstance(value, str):
             return None
-        bins = _binned(day.bins if day else (), value, self.range) if self.agg == "low" else ()
+        bins = _binned(day.bins if day else (), (value,), self.range) if self.agg == "low" else ()
         if day is None:
             return DayValue(ordinal, 1, value, value, value, value, None, bins)
         low, high = min(day.low, value), max(day.high, value)
@@ -363,12 +366,19 @@ def _bin(value: float, range_: tuple[float, float]) -> int:
 
 
 def _binned(
-    bins: tuple[tuple[int, int], ...], value: float, range_: tuple[float, float]
+    bins: tuple[tuple[int, int], ...], values: Sequence[float], range_: tuple[float, float]
 ) -> tuple[tuple[int, int], ...]:
     counts = dict(bins)
-    place = _bin(value, range_)
-    counts[place] = counts.get(place, 0) + 1
+    for value in values:
+        place = _bin(value, range_)
+        counts[place] = counts.get(place, 0) + 1
     return tuple(sorted(counts.items()))
+
+
+def _increases(before: float | None, values: Sequence[float]) -> list[float]:
+    """What a counter grew by with each value: all of it when it has started again from zero."""
+    earlier = [values[0] if before is None else before, *values[:-1]]
+    return [value - known if value >= known else value for known, value in zip(earlier, values, strict=True)]
 
 
 def _quantile(counts: dict[int, int], total: int, share: float, range_: tuple[float, float]) -> float:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from devices.sample import HOUR, MINUTE, SECOND, Event, Sample
+from rules import bounds
+from rules.conditions import Term
 from rules.engine import Engine
 from rules.language import CLEAR
 from rules.view import TraitSet
+from rules.windows import Amount
 from tests.property.stage import NOW, PERSON, START, begun, feed, pairs, rule, tick
 
 MIDNIGHT = START + MINUTE
@@ -303,3 +307,36 @@ def test_what_is_unknown_lets_a_timer_stand_still():
     said = {0: 190.0, 2: "unwell", 4: 190.0}
     decided = feed(engine, [Sample("watch1", "heart_rate", START + at * SECOND, said[at]) for at in said])
     assert pairs(decided + tick(engine, START + MINUTE)) == [(7 * SECOND, "notice")]
+
+
+@given(
+    counter=st.booleans(),
+    percentile=st.sampled_from([None, 90.0]),
+    steps=st.lists(st.tuples(st.integers(0, 3 * SECOND), st.floats(0, 300, allow_nan=False)), max_size=40),
+    cuts=st.lists(st.integers(0, 40), max_size=5),
+)
+def test_what_is_taken_in_all_at_once_is_what_one_by_one_comes_to(counter, percentile, steps, cuts):
+    amount = Amount(
+        0,
+        name="steps",
+        of=None,
+        agg="sum",
+        window=MINUTE,
+        test=bounds.Test(above=Term(None, 1.0)),
+        counter=counter,
+        percentile=percentile,
+        range_=(0.0, 300.0),
+    )
+    at = [NOW + sum(gap for gap, _ in steps[: place + 1]) for place in range(len(steps))]
+    values = [value for _, value in steps]
+    one_by_one = memory = amount.start
+    for moment, value in zip(at, values, strict=True):
+        one_by_one = amount.absorb(one_by_one, [moment], [value], "UTC")
+    for first, last in pairwise([0, *sorted(min(cut, len(at)) for cut in cuts), len(at)]):
+        memory = amount.absorb(memory, at[first:last], values[first:last], "UTC")
+    assert memory == one_by_one
+    panes = memory[0]
+    assert sum(pane.count for pane in panes) == len(steps)
+    assert [pane.last for pane in panes[-1:]] == values[-1:]
+    grown = sum(later - before if later >= before else later for before, later in pairwise(values))
+    assert sum(pane.grown for pane in panes) == pytest.approx(grown if counter else 0.0)
