@@ -7,7 +7,8 @@ whose state cannot be read (another version of it, or of this program) is named,
 
 from __future__ import annotations
 
-from collections import deque
+from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -58,7 +59,7 @@ class Taking:
     def __init__(self, engine: Engine) -> None:
         self._engine, self._chained = engine, engine.chained
         self._running = list(engine.running.items())
-        self._left = deque((running, cell) for _, running in self._running for cell in running.cells.values())
+        self._left = self._cells()
         self._encoded: dict[str, list[msgspec.Raw]] = {key: [] for key, _ in self._running}
 
     @property
@@ -68,16 +69,20 @@ class Taking:
 
     def advance(self, place: int, cells: int | None = None) -> bytes | None:
         """Take so many cells more, or all, the engine being at `place`; the whole snapshot, once that is had."""
-        for _ in range(len(self._left) if cells is None else min(cells, len(self._left))):
-            running, cell = self._left.popleft()
+        taken = 0
+        for running, cell in islice(self._left, cells):
+            taken += 1
             kept = msgspec.msgpack.encode(_kept(place, cell, running.program))
             self._encoded[running.key].append(msgspec.Raw(kept))
-        if self._left:
+        if taken == cells:
             return None
         rules = {key: _Rule(each.program.version, each.shadow, self._encoded[key]) for key, each in self._running}
-        return msgspec.msgpack.encode(
-            (FORMAT, rules)
-        )  # as `_Snapshot` reads it; to encode each rule first takes longer
+        return msgspec.msgpack.encode((FORMAT, rules))  # read as a `_Snapshot`; each rule by itself takes longer
+
+    def _cells(self) -> Iterator[tuple[Running, Cell]]:
+        for _, running in self._running:
+            for cell in list(running.cells.values()):
+                yield running, cell
 
 
 def save(engine: Engine, place: int = 0) -> bytes:
