@@ -9,7 +9,7 @@ from hub.telemetry import TelemetryStore
 ENOUGH = 1_000_000
 """Changes that are worth it."""
 LONGEST = 20.0
-"""Seconds that fewer wait. Whoever asks for days has them brought up at once."""
+"""Seconds that fewer wait, and between two times that memory is given back. Whoever asks for days has them brought up at once."""
 
 
 class Rolls:
@@ -18,13 +18,20 @@ class Rolls:
     def __init__(self, telemetry: TelemetryStore) -> None:
         self._telemetry = telemetry
         self._upto, self._at = telemetry.last_seq(), time.monotonic()
+        self._slimmed_at = self._at
 
     def keep_up(self) -> None:
         """Bring the rollups up if it is time to; else what is not yet where they are made from."""
         newest, now = self._telemetry.last_seq(), time.monotonic()
         if newest - self._upto >= ENOUGH or now - self._at >= LONGEST:
             self._telemetry.roll()
-            self._telemetry.slim()
+            self._slim(now)
             self._upto, self._at = newest, now
         else:
             self._telemetry.tidy()
+
+    def _slim(self, now: float) -> None:
+        """Not after each of those that follow close upon each other: they would have to fetch everything again."""
+        if now - self._slimmed_at >= LONGEST:
+            self._telemetry.slim()
+            self._slimmed_at = now
