@@ -9,7 +9,9 @@ from hub.telemetry import TelemetryStore
 ENOUGH = 1_000_000
 """Changes that are worth it."""
 LONGEST = 20.0
-"""Seconds that fewer wait, and between two times that memory is given back. Whoever asks for days has them brought up at once."""
+"""Seconds that fewer wait. Whoever asks for days has them brought up at once."""
+SLIM_EVERY = 20.0
+"""Seconds between two times that memory is given back."""
 
 
 class Rolls:
@@ -32,6 +34,6 @@ class Rolls:
 
     def _slim(self, now: float) -> None:
         """Not after each of those that follow close upon each other: they would have to fetch everything again."""
-        if now - self._slimmed_at >= LONGEST:
+        if now - self._slimmed_at >= SLIM_EVERY:
             self._telemetry.slim()
             self._slimmed_at = now

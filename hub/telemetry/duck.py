@@ -66,6 +66,13 @@ class _Inserted(NamedTuple):
     places: int
     advance: Advance | Newest
 
+    @classmethod
+    def of(cls, changes: Sequence[Change], places: NDArray[np.int64], advance: Advance) -> _Inserted:
+        """Those of a batch that are at these places."""
+        whole = len(places) == len(changes)
+        fresh = changes if whole else [changes[place] for place in places.tolist()]
+        return cls(fresh, int(places[-1]) + 1 if len(places) else 0, advance)
+
 
 class DuckStore:
     """DuckDB behind `TelemetryStore`. One thread appends, one syncs; any thread may read."""
@@ -335,7 +342,7 @@ class DuckStore:
         columns = self._columns(samples, np.arange(len(samples)))
         newest = self._marks.follow(columns["source"], columns["metric"], columns["observed_at"])
         if newest is None:
-            return _inserted(samples, *self._insert_unsure(columns, at_once=False))
+            return _Inserted.of(samples, *self._insert_unsure(columns, at_once=False))
         if newest:
             self._let_wait(columns)
         return _Inserted(samples, len(samples), newest)
@@ -350,7 +357,7 @@ class DuckStore:
             columns = self._columns(samples, places[is_sample])
             fresh, advance = self._insert_unsure(columns, at_once=True)
             events = self._insert_events(changes, places[~is_sample])
-        return _inserted(changes, np.sort(np.append(fresh, events)), advance)
+        return _Inserted.of(changes, np.sort(np.append(fresh, events)), advance)
 
     def _insert_unsure(self, columns: Columns, *, at_once: bool) -> tuple[NDArray[np.int64], Advance]:
         """Samples of which some may be stored already, or come late: the places of those that are new."""
@@ -463,9 +470,3 @@ class DuckStore:
     def _writing(self) -> Iterator[duckdb.DuckDBPyConnection]:
         with self._reading() as cursor, transaction(cursor):
             yield cursor
-
-
-def _inserted(changes: Sequence[Change], places: NDArray[np.int64], advance: Advance) -> _Inserted:
-    whole = len(places) == len(changes)
-    fresh = changes if whole else [changes[place] for place in places.tolist()]
-    return _Inserted(fresh, int(places[-1]) + 1 if len(places) else 0, advance)
