@@ -39,7 +39,6 @@ class Publisher(Protocol):
 
 class _Return(NamedTuple):
     due: float
-    device: str
     since: Instant
 
 
@@ -61,8 +60,12 @@ class Outbox:
     ) -> None:
         self._ledger, self._publisher = ledger, publisher
         self._home_of, self._is_here, self._on_moved = home_of, is_here, on_moved
-        self._sent: queue.SimpleQueue[str] = queue.SimpleQueue()
-        self._returns: queue.SimpleQueue[_Return] = queue.SimpleQueue()
+        self._returning: dict[str, _Return] = {}
+        self._offered: dict[str, Instant] = {}
+        """When each command went out that is not yet noted as sent."""
+        self._taken: queue.SimpleQueue[str] = queue.SimpleQueue()
+        """What the broker has taken."""
+        self._unnoted: list[str] = []
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="outbox", daemon=True)
 
@@ -77,24 +80,30 @@ class Outbox:
             self._thread.join(5)
 
     def offer(self, commands: Iterable[Command]) -> None:
-        """Send what is on record now to devices that are here; the rest waits."""
-        now = time.time_ns() // 1_000_000
+        """Send what is on record now to devices that are here; the rest waits, and what is for who is just returning."""
         for command in commands:
-            home = self._home_of(command.device)
-            if home is not None and command.expires_at > now and self._is_here(command.device):
-                topic = topics.of(home, command.device, Channel.COMMAND)
-                self._publisher.publish(topic, encode(command), lambda id_=command.id: self._sent.put(id_))  # type: ignore[misc]
+            if command.device not in self._returning and command.id not in self._offered:
+                self._send(command)
 
     def device_returned(self, device: str, since: Instant, settle: bool) -> None:
         """A device is there since an instant: send what waits, and again what it never answered; `settle` if it just came."""
-        self._returns.put(_Return(time.monotonic() + (SETTLING if settle else 0), device, since))
+        due = time.monotonic() + (SETTLING if settle else 0)
+        before = self._returning.get(device)
+        self._returning[device] = _Return(max(due, before.due) if before else due, since)
+
+    def _send(self, command: Command) -> None:
+        now = _now()
+        home = self._home_of(command.device)
+        if home is not None and command.expires_at > now and self._is_here(command.device):
+            self._offered[command.id] = now
+            topic = topics.of(home, command.device, Channel.COMMAND)
+            self._publisher.publish(topic, encode(command), lambda: self._taken.put(command.id))
 
     def _run(self) -> None:
-        waiting: list[_Return] = []
         next_tick = 0.0
         while not self._stopping.wait(PAUSE):
             try:
-                waiting = self._serve_returns(waiting)
+                self._serve_returns()
                 if time.monotonic() >= next_tick:
                     next_tick = time.monotonic() + TICK
                     self._note_sent()
@@ -104,23 +113,41 @@ class Outbox:
                 self._stopping.wait(1)
         self._note_sent()
 
-    def _note_sent(self) -> None:
-        """Note every command that the broker has taken since the last time."""
-        sent = []
-        while not self._sent.empty():
-            sent.append(self._sent.get())
-        if sent:
-            for row in self._ledger.advance(sent, Status.SENT, now=time.time_ns() // 1_000_000):
-                self._on_moved(row)
+    def _serve_returns(self) -> None:
+        """Send what waits for those who have settled; what went out since they are there is not sent again."""
+        now = time.monotonic()
+        due = [device for device, each in list(self._returning.items()) if each.due <= now]
+        if due:
+            self._note_sent()
+        for device in due:
+            returned = self._returning.pop(device)  # from here on, what is decided is offered at once
+            try:
+                waiting = self._ledger.undelivered(device, sent_before=returned.since)
+            except StoreUnavailable:
+                self._returning.setdefault(device, returned)
+                raise
+            for command in waiting:
+                if self._offered.get(command.id, 0) < returned.since:
+                    self._send(command)
 
-    def _serve_returns(self, waiting: list[_Return]) -> list[_Return]:
-        while not self._returns.empty():
-            waiting.append(self._returns.get())
-        due = [each for each in waiting if each.due <= time.monotonic()]
-        for each in due:
-            self.offer(self._ledger.undelivered(each.device, sent_before=each.since))
-        return [each for each in waiting if each not in due]
+    def _note_sent(self) -> None:
+        """Note every command that the broker has taken since the last time, as sent when the first of them went out."""
+        while not self._taken.empty():
+            self._unnoted.append(self._taken.get())
+        if not self._unnoted:
+            return
+        first = min(self._offered.get(each, _now()) for each in self._unnoted)
+        moved = self._ledger.advance(self._unnoted, Status.SENT, now=first)
+        for each in self._unnoted:
+            self._offered.pop(each, None)
+        self._unnoted.clear()
+        for row in moved:
+            self._on_moved(row)
 
     def _expire(self) -> None:
-        for row in self._ledger.expire(now=time.time_ns() // 1_000_000):
+        for row in self._ledger.expire(now=_now()):
             self._on_moved(row)
+
+
+def _now() -> Instant:
+    return time.time_ns() // 1_000_000

@@ -43,8 +43,10 @@ class Presence(Observer):
     def connection_changed(self, device: str, connected: bool) -> None:
         """The broker saw a device come or go. Called in the gatekeeper's thread."""
         if connected:
+            self.on_return(
+                device, _now(), True
+            )  # before it is here: what is decided meanwhile waits until it has settled
             self._connected.add(device)
-            self.on_return(device, _now(), True)
         else:
             self._connected.discard(device)
         self._pipeline.wish(lambda: self._note(device, connected))

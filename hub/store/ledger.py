@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Engine, RowMapping, delete, func, insert, or_, update
+from sqlalchemy import ColumnElement, Connection, Engine, RowMapping, case, delete, func, insert, or_, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session, SQLModel, col, select
 
@@ -147,7 +147,7 @@ class Ledger:
             return bool(self._add_commands(connection, [_command_row(command, decision_id=None, now=now)]))
 
     def advance(self, command_ids: Sequence[str], status: Status, *, now: Instant) -> list[CommandRow]:
-        """Move commands forward; those that moved, not those that are as far already."""
+        """Move commands forward, at `now` or when they came to be, whichever is later; those that moved."""
         with self._writing(synced=False) as connection:
             moved = _advance(connection, _COMMANDS.c.id.in_(command_ids), status, now=now)
         return _as_rows(moved)
@@ -303,11 +303,12 @@ def _advance(
     connection: Connection, which: ColumnElement[bool], status: Status, *, now: Instant, reason: str | None = None
 ) -> list[RowMapping]:
     """Move commands forward, those that may, all in one statement; how they are now."""
-    moved: dict[str, Any] = {"status": status, "updated_at": now}
+    at = case((_COMMANDS.c.created_at > now, _COMMANDS.c.created_at), else_=now)
+    moved: dict[str, Any] = {"status": status, "updated_at": at}
     if reason is not None:
         moved["reason"] = reason
     if status is Status.SENT:
-        moved["sent_at"] = now
+        moved["sent_at"] = at
     may = _COMMANDS.c.status.in_([before for before in Status if may_follow(before, status)])
     return list(connection.execute(update(_COMMANDS).where(which & may).values(moved).returning(_COMMANDS)).mappings())
 
