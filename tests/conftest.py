@@ -19,6 +19,11 @@ settings.load_profile("hub")
 STRICT = os.environ.get("HUB_TEST_STRICT") == "1"
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores: half of the tests wait for a hub, a broker or a browser most of the time."""
+    return (os.cpu_count() or 1) + 1
+
+
 def wanted(program: str, *places: str) -> str:
     """The path of a program of the system; without it the test is skipped, or, where nothing may be, fails."""
     found = shutil.which(program) or next((place for place in places if Path(place).exists()), None)
