@@ -173,6 +173,10 @@ on conflict do update set seq = greatest(seq, excluded.seq)
 """
 MARK_STALE = _CHANGED.format(samples="tail")
 MARK_ALL_STALE = _CHANGED.format(samples="(from samples where seq > $rolled and seq <= $upto)")
+NEWEST_SEQ = """
+select greatest((select max(seq) from samples), (select max(seq) from events), (select rolled from progress))
+"""
+ROLLED = "select rolled from progress"
 HAS_STALE = "select count(*) from duckdb_tables() where table_name = 'stale'"
 STALE = "select source, day, seq from stale order by source, day"
 SETTLE = """
@@ -180,6 +184,7 @@ delete from stale using incoming
 where stale.source = incoming.source and stale.day = incoming.day and stale.seq <= incoming.seq
 """
 
+MARKS = "select source, metric, observed_at from latest"
 LATEST = "select source, metric, observed_at, value, state from latest"
 
 # What came in since the rollups were brought up to date is left for the next time.

@@ -82,14 +82,16 @@ def live(stores: Stores, days: int = DAYS) -> int:
     telemetry = stores.telemetry
     telemetry.append([Sample(each, "heart_rate", _MIDNIGHT - 60_000, 60.0) for each in stores.people])
     telemetry.roll()
-    connection, seq = telemetry._connection, telemetry.last_seq()
-    for day in range(days):
-        start = _MIDNIGHT + day * 86_400_000
-        connection.execute(_MINUTES.format(behind=seq, start=start))
-        connection.execute(_ROLLED.format(day=FIRST + timedelta(days=day), start=start))
-        seq += 1440 * len(stores.people)
-    connection.execute("update progress set rolled = ?", [seq])
-    connection.execute("checkpoint")
+    seq = telemetry.last_seq()
+    with telemetry._database.reading() as cursor:
+        for day in range(days):
+            start = _MIDNIGHT + day * 86_400_000
+            cursor.execute(_MINUTES.format(behind=seq, start=start))
+            cursor.execute(_ROLLED.format(day=FIRST + timedelta(days=day), start=start))
+            seq += 1440 * len(stores.people)
+        cursor.execute("update progress set rolled = ?", [seq])
+        cursor.execute("checkpoint")
+    telemetry._broken = True  # what it has in memory is no longer what is in the file
     telemetry._reopen()
     return days * 1440 * len(stores.people)
 

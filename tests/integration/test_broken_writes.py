@@ -78,9 +78,9 @@ def test_a_crash_then_loses_nothing_either(broken, path):
 def test_events_and_late_samples_do_not_overtake_the_journal(broken):
     """The writer looked whether the store is whole a moment before somebody else's write failed."""
     with pytest.raises(StoreUnavailable):
-        broken._insert([Event("watch", "e1", "worn", 5_000, {})])
+        broken._appender.take_in([Event("watch", "e1", "worn", 5_000, {})])
     with pytest.raises(StoreUnavailable):
-        broken._insert([Sample("watch", "heart_rate", 500, 59.0)])
+        broken._appender.take_in([Sample("watch", "heart_rate", 500, 59.0)])
     broken.append([Event("watch", "e1", "worn", 5_000, {})])
     assert times(broken) == [1_000, 2_000, 3_000]
 
