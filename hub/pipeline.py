@@ -251,7 +251,10 @@ class Pipeline:
         self.wish(lambda: self._snapshots.begin(self._telemetry.last_seq()))
 
     def keep_snapshot(self) -> None:
-        """Keep the snapshot that was taken, if there is one, and forget the ticks that are in it. In any thread."""
+        """Keep the snapshot that was taken, if there is one, and forget the ticks that are in it; later, while the stores cannot
+        be written: whoever keeps it has other things to do. In any thread."""
+        if self.trouble is not None:
+            return
         with contextlib.suppress(Stopped):
             if (seq := self._snapshots.keep(self._acknowledger.settle)) is not None:
                 self._ledger.forget_ticks(seq)

@@ -1,4 +1,4 @@
-"""Asking the pipeline: who asks waits for their turn, and is told when it does not come."""
+"""Asking the pipeline: who asks waits for their turn, and is told when it does not come; chores do not wait for a full disk."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from hub import pipeline as pipeline_module
 from hub.inbox import Inbox
 from hub.metrics import Metrics
 from hub.pipeline import Pipeline
+from hub.wire import Inbound
+from tests.harness import eventually
 
 
 @pytest.fixture
@@ -49,3 +51,23 @@ def test_who_waits_too_long_is_told_and_it_is_done_in_its_turn(pipeline, monkeyp
         pipeline.ask(done.set)
     free.set()
     assert done.wait(10)
+
+
+def test_nobody_waits_with_a_snapshot_for_a_store_that_cannot_be_written(pipeline, monkeypatch):
+    full, kept = threading.Event(), []
+    full.set()
+
+    def sync():
+        if full.is_set():
+            raise StoreUnavailable("no space")
+
+    monkeypatch.setattr(pipeline._acknowledger, "_sync", sync)
+    monkeypatch.setattr(pipeline, "_snapshots", SimpleNamespace(taking=False, keep=kept.append))
+    pipeline._acknowledger.owe([Inbound("t", b"{}", 1, 1, 1, False, 0)])
+    assert eventually(lambda: pipeline.trouble) == "no space"
+    pipeline.keep_snapshot()
+    assert kept == []
+    full.clear()
+    eventually(lambda: pipeline.trouble is None)
+    pipeline.keep_snapshot()
+    assert len(kept) == 1
