@@ -12,6 +12,7 @@ from sqlmodel import SQLModel
 from hub.store.engine import open_engine
 from hub.telemetry import MetricKind, TelemetryStore
 from hub.telemetry.duck import DuckStore
+from tests.contract.watches import KINDS
 
 OpenStore = Callable[[Path, Sequence[MetricKind]], TelemetryStore]
 
@@ -39,3 +40,24 @@ def engine(database_url: str) -> Iterator[Engine]:
             SQLModel.metadata.drop_all(connection)
             connection.execute(text("drop table alembic_version"))
     opened.dispose()
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "telemetry.db"
+
+
+@pytest.fixture
+def store(open_store, path):
+    opened = open_store(path, KINDS)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def scratch(open_store, tmp_path):
+    """A store for many examples: each takes sources of its own, which costs less than a file of its own."""
+    opened = open_store(tmp_path / "scratch.db", KINDS)
+    opened.fresh = iter(range(1_000_000))
+    yield opened
+    opened.close()
