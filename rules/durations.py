@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 
 from devices.sample import DAY, HOUR, MINUTE, SECOND
 
 _UNITS = {"ms": 1, "s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY}
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+_PATTERN = r"(\d+(?:\.\d+)?)(ms|s|m|h|d)"
+_DURATION = re.compile(_PATTERN)
 LIMIT = 400 * DAY
 
 
@@ -24,5 +25,6 @@ def parse(text: Any) -> int:
     return round(milliseconds)
 
 
-Duration = Annotated[int, BeforeValidator(parse)]
+_Written = Annotated[str, Field(pattern=f"^{_PATTERN}$")]
+Duration = Annotated[int, BeforeValidator(parse, json_schema_input_type=_Written)]
 """A duration in a rule file; milliseconds once read."""

@@ -157,7 +157,8 @@ def _listed(written: Any) -> Any:
     return [written] if isinstance(written, dict) else written
 
 
-Actions = Annotated[list[Action], BeforeValidator(_listed), Field(max_length=ACTIONS_LIMIT)]
+_Few = Annotated[list[Action], Field(max_length=ACTIONS_LIMIT)]
+Actions = Annotated[_Few, BeforeValidator(_listed, json_schema_input_type=_Few | Action)]
 
 
 class Rung(Part):

@@ -30,7 +30,8 @@ def _text(written: Any) -> Any:
     return {"en": written, "ko": written} if isinstance(written, str) else written
 
 
-Words = Annotated[Text, BeforeValidator(_text)]
+_Written = Annotated[str, Field(min_length=1, max_length=500)]
+Words = Annotated[Text, BeforeValidator(_text, json_schema_input_type=Text | _Written)]
 
 
 def blanks(words: str) -> Iterator[tuple[str, str]]:
