@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, TypeAlias, TypeVar
 
 import yaml
@@ -11,6 +12,11 @@ from devices.errors import Fault, ModelInvalid
 
 SIZE_LIMIT = 256 * 1024
 DEPTH_LIMIT = 32
+
+_TAG = "tag:yaml.org,2002:"
+_PLAIN = frozenset(_TAG + name for name in ("str", "int", "float", "bool", "null"))
+_JSON_NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?[eE][+-]?\d+")
+_SURROGATES = re.compile(r"\\u(d[89ab][0-9a-f]{2})\\u(d[c-f][0-9a-f]{2})", re.IGNORECASE)
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """The quick one, where PyYAML was built with it."""
@@ -35,12 +41,18 @@ def read(
 
 
 def parse(text: str, *, file: str) -> tuple[Any, Lines]:
-    """The plain tree of a YAML text, and the line of every path in it. Aliases and repeated keys are refused."""
+    """The plain tree of a YAML or JSON text, and the line of every path in it: what JSON can say, and nothing else.
+
+    Read as YAML 1.2 has it, in which JSON is YAML: `22:00`, `on` and `2026-01-01` are texts. Aliases and repeated keys are
+    refused.
+    """
     if len(text) > SIZE_LIMIT:
         raise ModelInvalid([Fault(file=file, line=1, path="", reason=f"larger than {SIZE_LIMIT // 1024} KiB")])
     lines: Lines = {}
     faults: list[Fault] = []
     try:
+        if text.lstrip().startswith("{"):
+            text = _SURROGATES.sub(_joined, text)
         _look_ahead(text, file)
         node = yaml.compose(text, Loader=_Loader)
         tree = _plain(node, (), lines, faults, file) if node is not None else None
@@ -92,16 +104,43 @@ def _fault(error: Any, lines: Lines, file: str, unwritten: frozenset[str]) -> Fa
 def _plain(node: yaml.Node, path: Path, lines: Lines, faults: list[Fault], file: str) -> Any:
     lines[path] = node.start_mark.line + 1
     match node:
-        case yaml.MappingNode():
+        case yaml.MappingNode() if node.tag == f"{_TAG}map":
             return _mapping(node, path, lines, faults, file)
-        case yaml.SequenceNode():
+        case yaml.SequenceNode() if node.tag == f"{_TAG}seq":
             return [_plain(each, (*path, i), lines, faults, file) for i, each in enumerate(node.value)]
-        case _:
+        case yaml.ScalarNode():
             try:
-                return yaml.constructor.SafeConstructor().construct_object(node)
+                return _scalar(node)
             except (ValueError, KeyError, AttributeError, OverflowError, yaml.YAMLError):
                 faults.append(fault_at(lines, path, file=file, reason=f"{str(node.value)[:40]!r} cannot be read"))
                 return None
+        case _:
+            kind = node.tag.removeprefix(_TAG)
+            faults.append(fault_at(lines, path, file=file, reason=f"{kind} is nothing that JSON could say"))
+            return None
+
+
+def _scalar(node: yaml.ScalarNode) -> Any:
+    """Raises what the constructor raises, and `ValueError` for what JSON has not."""
+    written = str(node.value)
+    match node.tag.removeprefix(_TAG):
+        case "int" | "float" if ":" in written:
+            return written
+        case "timestamp" if written[:1].isdigit():
+            return written
+        case "bool" if written.lower() in ("yes", "no", "on", "off"):
+            return written
+        case "str" if not node.style and _JSON_NUMBER.fullmatch(written):
+            return float(written)
+        case _ if node.tag not in _PLAIN:
+            raise ValueError(node.tag)
+    return yaml.constructor.SafeConstructor().construct_object(node)
+
+
+def _joined(pair: re.Match[str]) -> str:
+    """What JSON writes as two halves, as YAML writes it."""
+    whole = bytes.fromhex(pair[1] + pair[2]).decode("utf-16-be")
+    return f"\\U{ord(whole):08x}"
 
 
 def _mapping(node: yaml.MappingNode, path: Path, lines: Lines, faults: list[Fault], file: str) -> dict[str, Any]:

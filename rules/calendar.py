@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from cronsim import CronSim
 
-from devices.sample import MINUTE, Instant
+from devices.sample import DAY, MINUTE, Instant
 
 _QUARTER = 15 * MINUTE
 """Clocks are put forward and back at full quarters of an hour, everywhere."""
@@ -63,18 +63,36 @@ def next_time(schedule: str, after: Instant, zone: str) -> Instant:
 
 
 def next_clock(clock: time, after: Instant, zone: str) -> Instant:
-    """The next time the wall clock shows `clock`, later than `after`."""
+    """The next time the wall clock shows `clock`, later than `after`; where it is put forward over it, when that is done."""
     today = day_of(after, zone).date
-    at = _shown(today, clock, zone)
-    while at <= after:
+    while (at := min((at for at in _shown(today, clock, zone) if at > after), default=None)) is None:
         today += timedelta(days=1)
-        at = _shown(today, clock, zone)
     return at
 
 
+def next_jump(after: Instant, zone: str) -> Instant | None:
+    """When, today or tomorrow and later than `after`, the wall clock is put forward or back."""
+    today = day_of(after, zone).date
+    jumps = (_jump(day, zone) for day in (today, today + timedelta(days=1)))
+    return next((at for at in jumps if at is not None and at > after), None)
+
+
 @lru_cache(maxsize=8192)
-def _shown(day: date, clock: time, zone: str) -> Instant:
-    return int(datetime.combine(day, clock, tzinfo=ZoneInfo(zone)).timestamp() * 1000)
+def _shown(day: date, clock: time, zone: str) -> tuple[Instant, ...]:
+    """When the wall clock shows a time on a day: once, twice where it is put back over it."""
+    told = (datetime.combine(day, clock, tzinfo=ZoneInfo(zone)).replace(fold=fold) for fold in (0, 1))
+    found = {int(each.timestamp() * 1000) for each in told}
+    real = sorted(at for at in found if local(at, zone).time() == clock)
+    return tuple(real) or ((jump,) if (jump := _jump(day, zone)) is not None else (min(found),))
+
+
+@lru_cache(maxsize=8192)
+def _jump(day: date, zone: str) -> Instant | None:
+    start, end = _midnight(day, zone), _midnight(day + timedelta(days=1), zone)
+    if end - start == DAY:
+        return None
+    before = local(start, zone).utcoffset()
+    return next((at for at in range(start, end, _QUARTER) if local(at, zone).utcoffset() != before), None)
 
 
 def dates_ahead(at: Instant, zone: str, count: int) -> list[str]:

@@ -23,6 +23,7 @@ from rules.where import Where
 _TERM = re.compile(r"\$([a-z][a-z0-9_]*)(?:\s*([+-])\s*(\d+(?:\.\d+)?))?")
 WINDOW_LIMIT = 31 * DAY
 PARTS_LIMIT = 12
+CRON_FIELDS = 5
 
 
 class Term(NamedTuple):
@@ -55,6 +56,8 @@ def _clock(written: Any) -> Any:
 
 
 def _cron(written: str) -> str:
+    if len(written.split()) != CRON_FIELDS:
+        raise ValueError("not a schedule of five fields (minute hour day month weekday)")
     try:
         CronSim(written, datetime(2026, 1, 1, tzinfo=UTC))
     except CronSimError as error:

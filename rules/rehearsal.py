@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import NamedTuple
 
@@ -10,6 +10,7 @@ import msgspec
 
 from devices.model import Model
 from devices.sample import Event, Instant, Sample
+from rules.conditions import walk
 from rules.engine import Engine
 from rules.language import CLEAR, Case, Given, Rule
 from rules.program import Program, compile_rule
@@ -19,6 +20,8 @@ from rules.view import TraitSet, timer_of
 
 STEPS_LIMIT = 100_000
 """How many values a test may give: more than any needs, and no more than a moment's work."""
+COST_LIMIT = 500_000
+"""How many values the tests of a rule may give its conditions, all together: thirty times what any that ships does."""
 SCOPE = "scope"
 
 
@@ -57,32 +60,41 @@ class Stage:
 def rehearse(rule: Rule, models: Mapping[str, Model]) -> list[Failure]:
     """Run all tests of a rule; those that failed. Answers to the end of an episode count only if a test expects them."""
     program = compile_rule(rule, models)
-    failures = []
+    failures, budget = [], COST_LIMIT // max(1, sum(1 for _ in walk(rule.when)))
     for place, case in enumerate(rule.tests):
-        if (failure := _run(program, place, case)) is not None:
+        failure, given = _run(program, place, case, budget)
+        budget -= given
+        if failure is not None:
             failures.append(failure)
     return failures
 
 
-def _run(program: Program, place: int, case: Case) -> Failure | None:
+def _run(program: Program, place: int, case: Case, budget: int) -> tuple[Failure | None, int]:
+    """What went wrong, and how many values it gave; more than `budget` it may not."""
     expected = [(each.at, each.level) for each in case.expect]
+    changes: list[Sample | Event | TraitSet] = []
     try:
         start = int(datetime.fromisoformat(case.start).timestamp() * 1000)
-        decided = _decided(program, case, start)
+        changes = _timeline(program.id, case, start)
+        if len(changes) > budget:
+            raise ValueError("the tests of this rule give too many values for its conditions; say every: 1m, or less")
+        decided = _decided(program, case, start, changes)
     except ValueError as error:
-        return Failure(place, case.name, expected, [], str(error))
+        return Failure(place, case.name, expected, [], str(error)), 0
     if not any(level == CLEAR for _, level in expected):
         decided = [each for each in decided if each[1] != CLEAR]
-    return None if decided == expected else Failure(place, case.name, expected, decided)
+    return None if decided == expected else Failure(place, case.name, expected, decided), len(changes)
 
 
-def _decided(program: Program, case: Case, start: Instant) -> list[tuple[Instant, str]]:
+def _decided(
+    program: Program, case: Case, start: Instant, changes: Iterable[Sample | Event | TraitSet]
+) -> list[tuple[Instant, str]]:
     engine, stage = Engine([program], grants={(SCOPE, program.rule.purpose): 0}), Stage(case)
     kind = program.rule.scope.each
     subject = stage.subject(kind, SCOPE)
     engine.begin(kind, subject, at=start)
     decisions = []
-    for change in _timeline(program.id, case, start):
+    for change in changes:
         if isinstance(change, TraitSet):
             decisions += engine.set_trait(kind, subject, change, now=change.observed_at)
         else:

@@ -151,7 +151,9 @@ class Clockwork(Signal):
         return inside and (self.weekdays is None or weekday in self.weekdays)
 
     def due(self, slots: Sequence[Any], after: Instant, zone: str) -> Instant | None:
-        return min(calendar.next_clock(self.begin, after, zone), calendar.next_clock(self.end, after, zone))
+        ends = min(calendar.next_clock(self.begin, after, zone), calendar.next_clock(self.end, after, zone))
+        jump = calendar.next_jump(after, zone)
+        return ends if jump is None else min(ends, jump)
 
     def clause(self, view: View, truth: Truth) -> Clause | None:
         now = calendar.local(view.at, view.subject.zone)

@@ -25,7 +25,8 @@ from rules.where import Where
 PANES = 60
 """A window slides in this many steps, so that what it remembers is bounded, however many samples there are."""
 BINS = 128
-DAYS_KEPT = 15
+DAYS_KEPT = 16
+"""The fourteen steps in a row that may be asked for, the day before them, and the one that has just begun."""
 ANY: Band = (-math.inf, math.inf)
 LATEST_DAYS, EARLIER_DAYS, EARLIER_NEEDED = 3, 10, 4
 
@@ -121,10 +122,10 @@ class Amount(Signal):
         match self.agg:
             case "count":
                 return float(count)
-            case "sum" if not self.counter:
-                return math.fsum(pane.total for pane in panes)
             case _ if not count:
                 return None
+            case "sum" if not self.counter:
+                return math.fsum(pane.total for pane in panes)
             case "mean":
                 return math.fsum(pane.total for pane in panes) / count
             case "min":

@@ -152,7 +152,7 @@ def test_a_threshold_holds_from_sample_to_sample(values, for_, after):
 
 AGGS = {
     "mean": lambda values: sum(values) / len(values) if values else None,
-    "sum": sum,
+    "sum": lambda values: sum(values) if values else None,
     "min": lambda values: min(values, default=None),
     "max": lambda values: max(values, default=None),
     "count": len,

@@ -359,6 +359,7 @@ def _refused(text, said):
         (_about("  schedule: '* * * * *'"), "names its minutes"),
         (_about("  schedule: '61 * * * *'"), "not a schedule"),
         (_about("  schedule: 'soon'"), "not a schedule"),
+        (_about("  schedule: '0,15,30,45 * * * * *'"), "five fields"),
         (_about("  happens: often"), "a condition says one of"),
         (_changed("{at: 0s, heart_rate: 120}", ", ".join(["{at: 0s, heart_rate: 120}"] * 5_000)), "at most 200"),
         (
@@ -461,6 +462,17 @@ def test_a_test_that_gives_too_much_fails_and_says_so(sources):
         _read(DESIGN[: DESIGN.index("    given:")] + f"    given: [{given}]\n    expect: []\n").rule, MODELS
     )
     assert "gives more than 100,000 values" in failure.reason
+
+
+def test_tests_that_together_cost_too_much_fail_and_say_so():
+    windows = ", ".join(["{metric: heart_rate, window: 1d, agg: mean, above: 100}"] * 12)
+    case = "{name: n, given: [{at: 0s, until: 6h, heart_rate: 70}], expect: []}"
+    text = _about(f"  any: [{windows}]") + f"tests: [{', '.join([case] * 4)}]\n"
+    begun = process_time()
+    failures = rehearse(_read(text).rule, MODELS)
+    assert process_time() - begun < 30
+    assert [failure.place for failure in failures] == [1, 2, 3]
+    assert all("too many values" in failure.reason for failure in failures)
 
 
 # Tests that travel.
