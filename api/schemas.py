@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from datetime import date
 from typing import Annotated, Any, Generic, Literal, TypeVar
-from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from api.instants import Moment
 from devices.topics import ID_PATTERN
+from devices.zones import zones
 from rules.profile import BIRTH_YEARS, HEIGHTS_CM, NAME_LENGTH, REGION_PATTERN, Sex
 
 Item = TypeVar("Item")
@@ -37,7 +37,7 @@ class TokenOut(BaseModel):
 
 
 def _existing_zone(zone: str) -> str:
-    if zone not in available_timezones():
+    if zone not in zones():
         raise ValueError("not a time zone of the IANA database, like Asia/Seoul")
     return zone
 

@@ -9,11 +9,11 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
-from zoneinfo import available_timezones
 
 import numpy as np
 
 from devices.sample import Instant
+from devices.zones import zones
 from hub.features.keeper import Keeper
 from hub.imports import columns
 from hub.imports.sheet import Form, opened
@@ -65,7 +65,7 @@ class Intake:
         Raises `ImportInvalid`; then nothing was taken.
         """
         with self._taking, opened(path, form, columns.people()) as sheet:
-            sheet.know(homes=self._enrolment.homes(), zones=available_timezones())
+            sheet.know(homes=self._enrolment.homes(), zones=zones())
             sheet.compare(self._enrolment.people())
             count, rows = sheet.check(), sheet.fresh()
             self._enrolment.add_people(rows, by=f"import by {by}", now=_now())

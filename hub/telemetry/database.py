@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import structlog
 
 from devices.errors import StoreUnavailable
 from hub.telemetry import MetricKind, sql
 from hub.telemetry.names import Names
 from hub.telemetry.occupancy import Occupancy
 from hub.telemetry.statements import interruptible, limit_for_a_moment, reason, transaction
+
+log = structlog.get_logger()
 
 THREADS = 1
 """The other core is the broker's."""
@@ -88,6 +91,8 @@ class Database:
         """Those that are missing. Where stale days were not kept track of before, all are."""
         knew = self._connection.execute(sql.HAS_STALE).fetchall()[0][0]
         self._connection.execute(sql.SCHEMA)
+        for (source,) in self._connection.execute(sql.UNKNOWN_ZONES).fetchall():
+            log.warning("time_zone_unknown", device=source, taken="UTC")
         if not knew:
             rolled = self._connection.execute(sql.ROLLED).fetchall()[0][0]
             self._connection.execute(sql.MARK_ALL_STALE, {"rolled": 0, "upto": rolled})

@@ -31,8 +31,14 @@ insert into progress select 0 where not exists (from progress);
 
 NUMBER_SOURCES = "insert into sources select id, name, 'UTC' from incoming"
 DECLARE = """
-update sources set zone = incoming.zone from incoming where sources.name = incoming.name and sources.zone <> incoming.zone
+update sources set zone = incoming.zone from incoming
+where sources.name = incoming.name and sources.zone <> incoming.zone
+  and incoming.zone in (select name from pg_timezone_names())
 """
+# One zone that DuckDB does not know would keep every rollup from being brought up.
+UNKNOWN_ZONES = (
+    "update sources set zone = 'UTC' where zone not in (select name from pg_timezone_names()) returning name"
+)
 
 INSERT_NUMBERS = "insert into samples select seq, source, metric, observed_at, value, null from incoming"
 INSERT_STATES = """

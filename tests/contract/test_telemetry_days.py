@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from devices.sample import DAY, HOUR, MINUTE, Sample
+from devices.zones import zones
 from hub.telemetry import Day, Span
 from tests.contract.watches import (
     COUNTS,
@@ -206,3 +207,18 @@ def test_latest_is_of_all_sources_or_some(store):
     assert len(store.latest()) == 2
     assert store.latest(["watch2"]) == [a_sample(2, source="watch2")]
     assert store.latest([]) == []
+
+
+def test_a_zone_that_the_store_does_not_know_stops_nobody(store):
+    store.append([a_sample(0, 5.0, metric="distance"), a_sample(0, 7.0, metric="distance", source="watch2")])
+    store.declare("watch1", "localtime")
+    store.append([a_sample(HOUR, 9.0, metric="distance"), a_sample(HOUR, 9.0, metric="distance", source="watch2")])
+    assert [day.increase for day in days_of(store, "distance", Span("watch1"), Span("watch2"))] == [9.0, 9.0]
+
+
+def test_every_zone_that_a_home_can_be_in_is_known(store):
+    store.declare_all({f"watch-{zone}": zone for zone in sorted(zones())})
+    store.append([a_sample(HOUR, 1.0, source=f"watch-{zone}") for zone in sorted(zones())])
+    told = {day.source: day.day for day in days_of(store, "heart_rate", *(Span(f"watch-{zone}") for zone in zones()))}
+    at = datetime.fromtimestamp((T0 + HOUR) / 1000, UTC)
+    assert told == {f"watch-{zone}": at.astimezone(ZoneInfo(zone)).date() for zone in zones()}

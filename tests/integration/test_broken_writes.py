@@ -133,3 +133,14 @@ def test_as_long_as_neither_has_it_nothing_is_durable_and_nothing_is_lost(path, 
 def test_a_store_that_waits_to_be_opened_again_is_not_durable_before(broken, path):
     broken.sync()
     assert stored(path) == [1_000, 2_000, 3_000]
+
+
+def test_a_time_zone_that_duckdb_does_not_know_keeps_no_store_from_opening(path):
+    store = DuckStore(path, KINDS)
+    store.append([Sample("watch", "heart_rate", 1_000, 60.0)])
+    with store._database.writing() as cursor:
+        cursor.execute("update sources set zone = 'localtime'")
+    store._let_go()
+    again = DuckStore(path, KINDS)
+    assert [day.count for day in again.days([Span("watch")], "heart_rate", date(1970, 1, 1), date(1970, 1, 1))] == [1]
+    again.close()
