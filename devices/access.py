@@ -11,6 +11,8 @@ from devices import topics
 from devices.topics import INBOUND, Channel
 
 CLIENT_ID_LIMIT = 128
+RESERVED = "hub-"
+"""What the hub's own names at the broker begin with: no device is called so, and no other device may use such a client id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,8 @@ def admit(
         return Denied("wrong password")
     if len(client_id) > CLIENT_ID_LIMIT:
         return Denied("client id too long")
+    if client_id.startswith(RESERVED) and client_id != username:
+        return Denied("client id of the hub")
     if holders.get(client_id, username) != username:
         return Denied("client id belongs to another device")
     return Admitted(permissions(credential.home, credential.device))

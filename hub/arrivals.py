@@ -39,13 +39,13 @@ class Arrivals:
 
     def stamp(self, message: Inbound) -> Instant:
         """When a message arrived, should it carry no time of its own."""
-        if message.duplicate and (known := self._known(message)) is not None:
+        if message.again and (known := self._known(message)) is not None:
             return known
         return max(message.received_at, self._last.get(message.topic, 0) + 1)
 
     def note(self, message: Inbound, stamp: Instant) -> None:
         """The message did carry no time, and has this stamp now."""
-        if message.duplicate and self._known(message) == stamp:
+        if message.again and self._known(message) == stamp:
             self._claim(message, stamp)
             return
         self._last[message.topic] = stamp

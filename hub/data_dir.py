@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
+from devices.access import RESERVED
 from devices.errors import HubError
 from hub import parquet
 from hub.secret_files import kept, private_directory
@@ -35,7 +36,7 @@ def operator_password(settings: Settings) -> str:
 
 def own_id(settings: Settings) -> str:
     """Made once, and then the same for good."""
-    return kept(settings.data_dir / "client-id", lambda: f"hub-{secrets.token_hex(8)}")
+    return kept(settings.data_dir / "client-id", lambda: f"{RESERVED}{secrets.token_hex(8)}")
 
 
 def moved_in(directory: Path, stack: contextlib.ExitStack) -> Path:

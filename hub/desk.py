@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from devices.access import RESERVED
 from devices.command import Command
 from devices.errors import Conflict, Invalid, NotFound
 from devices.sample import HOUR, Instant
@@ -97,7 +98,9 @@ class Desk:
         return row
 
     def register(self, new: NewDevice) -> tuple[Device, str]:
-        """Register a device; it, and its token. Raises `NotFound` or `Conflict`."""
+        """Register a device; it, and its token. Raises `NotFound`, `Invalid` or `Conflict`."""
+        if new.id.startswith(RESERVED):
+            raise Invalid(f"ids that begin with {RESERVED} are the hub's own")
         if new.model not in self.registry.models:
             raise NotFound(f"there is no device model {new.model}; there are {', '.join(sorted(self.registry.models))}")
         device, token = self.fleet.register(

@@ -21,7 +21,7 @@ import structlog
 
 from devices.access import Admitted, Credential, Denied, Permissions, admit
 from devices.sample import Instant
-from hub.broker import ACCOUNT, GATEKEEPER_USER, SYSTEM_USER, BrokerKeys
+from hub.broker import ACCOUNT, BRIDGE_USER, GATEKEEPER_USER, SYSTEM_USER, BrokerKeys
 
 if TYPE_CHECKING:
     from nats.aio.client import Client
@@ -34,6 +34,7 @@ _CONNECTED = f"$SYS.ACCOUNT.{ACCOUNT}.CONNECT"
 _DISCONNECTED = f"$SYS.ACCOUNT.{ACCOUNT}.DISCONNECT"
 _CONNECTIONS = "$SYS.REQ.SERVER.PING.CONNZ"
 _PATIENCE = 5.0
+_OWED_EVERY = 0.5
 
 
 class Register(Protocol):
@@ -68,6 +69,9 @@ class Gatekeeper:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="gatekeeper", daemon=True)
         self._connections: dict[str, set[int]] = {}
+        self._cuts: dict[str, int] = {}
+        self._admitted: dict[int, int] = {}
+        """How many times each device was cut off, and how many times it had been when a connection of its was admitted."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._hub: Client
         self._system: Client
@@ -86,7 +90,10 @@ class Gatekeeper:
             self._thread.join(5)
 
     def cut_off(self, device: str) -> int:
-        """End every connection of a device at once; how many there were."""
+        """End every connection of a device at once, those whose sign-in is under way too; how many there were.
+
+        While the broker does not answer it is owed, and done as soon as it does.
+        """
         return int(self._call(self._cut_off(device), timeout=_PATIENCE))
 
     def connected(self, device: str) -> bool:
@@ -142,9 +149,12 @@ class Gatekeeper:
         asked = _claims(message.data)["nats"]
         options = asked.get("connect_opts", {})
         user, client_id = str(options.get("user", "")), str(asked["client_info"].get("mqtt_id", ""))
+        cuts = self._cuts.get(user, 0)  # before looking up: whoever is cut off meanwhile is shown out
         verdict = await asyncio.to_thread(self._admit, user, str(options.get("pass", "")), client_id)
         if isinstance(verdict, Denied):
             self._on_denied(user, client_id, verdict.reason)
+        else:
+            self._admitted[asked["client_info"]["id"]] = cuts
         await message.respond(self._response(asked, user, verdict))
 
     def _admit(self, user: str, token: str, client_id: str) -> Admitted | Denied:
@@ -186,12 +196,16 @@ class Gatekeeper:
     async def _note_connected(self, message: Msg) -> None:
         client = json.loads(message.data)["client"]
         if user := self._device(client):
+            if self._is_stale(user, client["id"]):
+                await self._owe(user)
+                return
             self._connections.setdefault(user, set()).add(client["id"])
             self._on_presence(user, True)
 
     async def _note_disconnected(self, message: Msg) -> None:
         client = json.loads(message.data)["client"]
         if user := self._device(client):
+            self._admitted.pop(client["id"], None)
             left = self._connections.get(user, set())
             left.discard(client["id"])
             if not left:
@@ -210,19 +224,52 @@ class Gatekeeper:
 
     def _device(self, client: dict[str, Any]) -> str | None:
         user = str(client.get("user", "")) or str(client.get("name_tag", ""))
-        return None if user in ("", GATEKEEPER_USER, SYSTEM_USER) or user.startswith("hub-") else user
+        return None if user in ("", BRIDGE_USER, GATEKEEPER_USER, SYSTEM_USER) else user
+
+    def _is_stale(self, device: str, connection: int) -> bool:
+        """Whether a connection was admitted before its device was last cut off."""
+        return self._admitted.get(connection, 0) < self._cuts.get(device, 0)
 
     async def _connections_of(self, which: dict[str, Any]) -> Any:
         asked = {"auth": True, "acc": ACCOUNT, "limit": 100_000, **which}
         return json.loads((await self._system.request(_CONNECTIONS, json.dumps(asked).encode(), timeout=2)).data)
 
     async def _cut_off(self, device: str) -> int:
+        import nats.errors
+
+        self._cuts[device] = self._cuts.get(device, 0) + 1
+        try:
+            return await self._show_out(device)
+        except nats.errors.Error as error:
+            log.warning("cut_off_owed", device=device, reason=str(error))
+            await self._owe(device)
+            return 0
+
+    async def _owe(self, device: str) -> None:
+        task = asyncio.create_task(self._show_out_in_the_end(device))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _show_out_in_the_end(self, device: str) -> None:
+        import nats.errors
+
+        while not self._system.is_closed:
+            try:
+                await self._show_out(device)
+            except nats.errors.Error:
+                await asyncio.sleep(_OWED_EVERY)
+            else:
+                return
+
+    async def _show_out(self, device: str) -> int:
+        """End the connections of a device that were admitted before it was last cut off."""
         answer = await self._connections_of({"user": device})
-        connections = answer["data"].get("connections") or []
-        for connection in connections:
+        found = answer["data"].get("connections") or []
+        stale = [each for each in found if self._is_stale(device, each["cid"])]
+        for connection in stale:
             kick = f"$SYS.REQ.SERVER.{answer['server']['id']}.KICK"
             await self._system.request(kick, json.dumps({"cid": connection["cid"]}).encode(), timeout=2)
-        return len(connections)
+        return len(stale)
 
 
 def _subject(topic: str) -> str:

@@ -25,17 +25,22 @@ _CHUNK = 256 * 1024
 _PUBLISH, _TYPE = 0x30, 0xF0
 _PUBACK = b"\x40\x02"
 _LENGTH_BYTES = 4
+_AGAIN = 0b1001
+"""The flags DUP and RETAIN (section 3.3.1)."""
 
 
 class Inbound(msgspec.Struct, frozen=True, gc=False):
-    """A message as it arrived. `session` counts connections: an acknowledgement is good only on the one it came over."""
+    """A message as it arrived. `session` counts connections: an acknowledgement is good only on the one it came over.
+
+    `again`: the broker says that it may have been sent before, or that it is one which it keeps for whoever subscribes.
+    """
 
     topic: str
     payload: bytes
     qos: int
     mid: int
     session: int
-    duplicate: bool
+    again: bool
     received_at: Instant
 
 
@@ -70,7 +75,7 @@ def split(stream: bytes, *, session: int, received_at: Instant) -> Split:
             topic = stream[start + 2 : body].decode("utf-8", "replace")
             mid = stream[body] << 8 | stream[body + 1] if qos else 0
             payload = stream[body + 2 * qos : end]
-            messages.append(Inbound(topic, payload, qos, mid, session, bool(first & 8), received_at))
+            messages.append(Inbound(topic, payload, qos, mid, session, bool(first & _AGAIN), received_at))
         else:
             packets += stream[position:end]
         position = end
@@ -121,17 +126,17 @@ class BufferedSocket:
     def take(self) -> list[Inbound]:
         """The messages read since the last time, without those sent again before the first was acknowledged."""
         messages, self._messages = self._messages, []
-        if any(message.duplicate for message in messages):
+        if any(message.again for message in messages):
             messages = [message for message in messages if self._is_new(message)]
         else:
             self._unacknowledged.update([message.mid for message in messages if message.qos])
         return messages
 
     def _is_new(self, message: Inbound) -> bool:
-        again = message.duplicate and message.mid in self._unacknowledged
+        repeated = message.again and message.mid in self._unacknowledged
         if message.qos:
             self._unacknowledged.add(message.mid)
-        return not again
+        return not repeated
 
     def acknowledge(self, messages: Iterable[Inbound]) -> None:
         """Write a PUBACK for each message of this session."""

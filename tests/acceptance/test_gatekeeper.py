@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import secrets
+import signal
+import threading
 import time
 
+import httpx
 import pytest
 
 from devices.topics import Channel
@@ -128,6 +133,78 @@ def test_a_connected_device_is_cut_off_within_a_second(api, ending: str) -> None
         with TestDevice(registered | {"mqtt": answer.json()["mqtt"]}) as renewed:
             renewed.say({"heart_rate": 70})
             eventually(lambda: series(api, name, "heart_rate"))
+
+
+def test_who_comes_in_with_a_new_token_stays(api) -> None:
+    registered = add_device(api, "rotated")
+    for value in (60, 70, 80):
+        access = api.post("/v1/devices/rotated/credentials").json()["mqtt"]
+        with TestDevice(registered | {"mqtt": access}) as device:
+            device.say({"heart_rate": value})
+            eventually(lambda seen=value: seen in [each for _, each in series(api, "rotated", "heart_rate")])
+            eventually(lambda: api.get("/v1/devices/rotated").json()["online"] is True)
+            time.sleep(0.3)
+            assert not device.gone.is_set()
+
+
+def test_a_sign_in_that_is_under_way_is_cut_off_too(api) -> None:
+    """Whatever the broker was told before the credentials were taken back: nobody stays."""
+    registered = add_device(api, "racing")
+    stop, lock = threading.Event(), threading.Lock()
+    devices: list[TestDevice] = []
+
+    def come_in_again_and_again() -> None:
+        while not stop.is_set():
+            device = TestDevice(registered, client_id=f"racing-{secrets.token_hex(4)}").connect()
+            if device.refusal is None:
+                with lock:
+                    devices.append(device)
+            else:
+                device.leave()
+
+    for _ in range(3):
+        registered["mqtt"] = api.post("/v1/devices/racing/credentials").json()["mqtt"]
+        stop.clear()
+        comers = [threading.Thread(target=come_in_again_and_again) for _ in range(3)]
+        for comer in comers:
+            comer.start()
+        eventually(lambda: len(devices) > 5)
+        assert api.delete("/v1/devices/racing/credentials").status_code == 204
+        stop.set()
+        for comer in comers:
+            comer.join(20)
+        for device in devices:
+            assert device.gone.wait(5)
+            device.leave()
+        devices.clear()
+
+
+def test_a_cut_off_is_owed_while_the_broker_does_not_answer(hub: HubProcess, api) -> None:
+    registered = add_device(api, "owed")
+    with TestDevice(registered) as device:
+        device.say({"heart_rate": 60})
+        os.kill(hub.broker_pid, signal.SIGSTOP)
+        try:
+            assert api.delete("/v1/devices/owed/credentials").status_code == 204
+        finally:
+            os.kill(hub.broker_pid, signal.SIGCONT)
+        assert device.gone.wait(10)
+    eventually(lambda: httpx.get(hub.url + "/ready").is_success)
+
+
+def test_the_hubs_own_client_id_is_nobody_elses(hub: HubProcess, api) -> None:
+    own = (hub.data_dir / "client-id").read_text().strip()
+    device = TestDevice(add_device(api, "taker"), client_id=own).connect()
+    assert device.refusal is not None
+    device.leave()
+    eventually(lambda: ("sign_in", "client id of the hub") in refusals(api, "taker"))
+    assert httpx.get(hub.url + "/ready").is_success
+
+
+def test_no_device_is_called_as_the_hub_is(api) -> None:
+    answer = api.post("/v1/devices", json={"id": "hub-kitchen", "home": "home-1", "model": "washer"})
+    assert answer.status_code == 422
+    assert "hub-" in answer.json()["detail"]
 
 
 def test_a_retained_will_says_that_a_device_is_away(api) -> None:

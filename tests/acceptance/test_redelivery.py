@@ -102,3 +102,25 @@ def test_what_is_stamped_on_arrival_is_stored_once_too(own_broker: OwnBroker, tm
         assert len(values) == count
     finally:
         hub.stop()
+
+
+def test_what_the_broker_keeps_for_whoever_subscribes_is_stored_once(tmp_path: Path) -> None:
+    hub = HubProcess(tmp_path).start()
+    try:
+        with hub.api() as api:
+            add_home(api)
+            registered = add_device(api, "watch", owner=add_person(api, "ann", birth_year=1960))
+            with TestDevice(registered) as device:
+                topic = device.topic(Channel.TELEMETRY)
+                device.client.publish(topic, '{"heart_rate": 88}', qos=1, retain=True).wait_for_publish(10)
+            eventually(lambda: len(series(api, "watch", "heart_rate")) == 1)
+        for number in range(2):
+            hub.stop()
+            hub.start()
+            with hub.api() as api:
+                with TestDevice(registered) as device:
+                    device.say({"steps": number})
+                eventually(lambda count=number + 1: len(series(api, "watch", "steps")) == count)
+                assert len(series(api, "watch", "heart_rate")) == 1
+    finally:
+        hub.stop()

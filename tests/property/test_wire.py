@@ -30,7 +30,7 @@ def _publish(topic, payload, *, qos=0, mid=1, dup=False, retain=False):
 
 
 def _inbound(topic, payload, *, qos=0, mid=1, dup=False, retain=False):
-    return Inbound(topic, payload, qos, mid if qos else 0, SESSION, dup, AT)
+    return Inbound(topic, payload, qos, mid if qos else 0, SESSION, dup or retain, AT)
 
 
 @st.composite
