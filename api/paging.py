@@ -5,6 +5,9 @@ from __future__ import annotations
 from devices.errors import Invalid
 from devices.sample import Instant
 
+_DIGITS = 18
+"""More no number has that a store counts in."""
+
 
 def cursor_of(at: Instant, id_: str) -> str:
     """Where a page ended."""
@@ -16,6 +19,11 @@ def before_of(cursor: str | None) -> tuple[Instant, str] | None:
     if cursor is None:
         return None
     at, _, id_ = cursor.partition(".")
-    if not (at.isascii() and at.isdigit()):
+    return number_in(at), id_
+
+
+def number_in(cursor: str) -> int:
+    """The number that a cursor is. Raises `Invalid`."""
+    if not (cursor.isascii() and cursor.isdigit() and len(cursor) <= _DIGITS):
         raise Invalid("cursor: send back what `next` said, unchanged")
-    return int(at), id_
+    return int(cursor)

@@ -67,6 +67,15 @@ def install(app: FastAPI) -> None:
         detail = "; ".join(f"{fault['path']}: {fault['reason']}" for fault in faults)
         return problem(422, "invalid-request", "The request is not valid", detail, errors=faults)
 
+    @app.exception_handler(UnicodeEncodeError)
+    async def _not_unicode(_request: Request, _error: UnicodeEncodeError) -> JSONResponse:
+        return problem(422, "invalid-request", "The request is not valid", "half a character is no text")
+
+    @app.exception_handler(Exception)
+    async def _defect(_request: Request, _error: Exception) -> JSONResponse:
+        """Whoever asked is told the same way; what it was is in the log."""
+        return problem(500, "internal", "The hub failed", "see the log")
+
     @app.exception_handler(StarletteHTTPException)
     async def _http(_request: Request, error: HTTPException) -> JSONResponse:
         name = _TITLES.get(error.status_code, "http-error")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictInt
 
 from api.instants import Moment
 from devices.topics import ID_PATTERN
@@ -189,13 +190,28 @@ class DeviceOut(BaseModel):
     version: int
 
 
+def _sendable(args: dict[str, Any]) -> dict[str, Any]:
+    """What JSON can say, and UTF-8."""
+    try:
+        json.dumps(args, allow_nan=False, ensure_ascii=False).encode()
+    except ValueError as error:
+        raise ValueError("numbers are finite, and texts are whole characters") from error
+    return args
+
+
+def _not_yes(given: Any) -> Any:
+    if isinstance(given, (bool, float)):
+        raise ValueError("RFC 3339, or whole ms since 1970")
+    return given
+
+
 class CommandIn(_In):
     """A command to send; sent again with the same `id` it is the same command."""
 
     id: Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._:-]+$")] | None = None
     type: Name
-    args: dict[str, Any] = {}
-    expires_at: Annotated[Moment | int, BeforeValidator(lambda given: given)] | None = Field(
+    args: Annotated[dict[str, Any], AfterValidator(_sendable)] = {}
+    expires_at: Annotated[Moment | StrictInt, BeforeValidator(_not_yes)] | None = Field(
         default=None, description="RFC 3339, or ms since 1970; an hour from now if left out"
     )
 

@@ -177,7 +177,7 @@ def _aggregate(metric: Metric, asked: Agg | None) -> Agg:
 
 def _daily(asked: Reading, window: Window, *, days: int, agg: Agg) -> list[Point]:
     zone = asked.zone
-    first, last = _local_day(max(window.since, 0), zone), _local_day(min(window.until, FOREVER >> 6) - 1, zone)
+    first, last = _local_day(window.since, zone), _local_day(window.until - 1, zone)
     groups: dict[date, list[Day]] = defaultdict(list)
     for day in asked.view.days(asked.metric.name, first, last):
         groups[date.fromordinal(day.day.toordinal() // days * days)].append(day)
@@ -205,7 +205,9 @@ def _of_days(days: list[Day], agg: Agg) -> float:
 
 
 def _local_day(at: Instant, zone: str) -> date:
-    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=at)).astimezone(ZoneInfo(zone)).date()
+    """Of times far away, that of the beginning or end of all series."""
+    within = min(max(at, -DAY), FOREVER >> 6)
+    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=within)).astimezone(ZoneInfo(zone)).date()
 
 
 def _duration(text: str) -> Instant:

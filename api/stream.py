@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from typing import Annotated
 
@@ -20,8 +21,13 @@ from hub.store.sessions import Caller
 router = APIRouter(prefix="/v1", tags=["stream"])
 
 HEARTBEAT = 15.0
+_ID = re.compile(r"[0-9]{1,18}")
 BACKLOG = 1_000
 """A listener that is this far behind is let go; it comes back and asks for what it missed."""
+
+
+_OPEN = frozenset({"presence", "command"})
+"""What operators hear of people's devices: that they work, not what they say. That they ask for, with a purpose and on record."""
 
 
 class Audience:
@@ -35,7 +41,9 @@ class Audience:
 
     def concerns(self, happening: Happening) -> bool:
         """Whether the listener may hear of it."""
-        if self._everything or (happening.person is not None and happening.person == self._person):
+        if self._everything:
+            return happening.person is None or happening.kind in _OPEN
+        if happening.person is not None and happening.person == self._person:
             return True
         entry = self._hub.registry.entries.get(happening.device or "")
         return entry is not None and entry.owner is None and self._home == entry.home
@@ -53,7 +61,7 @@ async def stream(
     Come back with `Last-Event-ID` to get what was missed; a `gap` event says that not all of it is kept any more.
     """
     audience = await run_in_threadpool(Audience, caller, hub)
-    after = int(last_event_id) if last_event_id and last_event_id.isdigit() else None
+    after = int(last_event_id) if last_event_id and _ID.fullmatch(last_event_id) else None
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return StreamingResponse(_told(hub, audience, after), media_type="text/event-stream", headers=headers)
 

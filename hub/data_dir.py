@@ -40,10 +40,13 @@ def own_id(settings: Settings) -> str:
 
 
 def moved_in(directory: Path, stack: contextlib.ExitStack) -> Path:
-    """The data dir: this hub's alone, and without what a crash left of exports."""
-    data_dir = private_directory(directory)
-    stack.enter_context(locked(data_dir / "lock"))
-    parquet.clear(data_dir)
+    """The data dir: this hub's alone, and without what a crash left of exports. Raises `StartFailed`."""
+    try:
+        data_dir = private_directory(directory)
+        stack.enter_context(locked(data_dir / "lock"))
+        parquet.clear(data_dir)
+    except OSError as error:
+        raise StartFailed(f"the data dir {directory} cannot be used: {error.strerror}") from error
     return data_dir
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from devices.access import RESERVED
 from devices.command import Command
 from devices.errors import Conflict, Invalid, NotFound
-from devices.sample import HOUR, Instant
+from devices.sample import DAY, HOUR, Instant
 from hub.gatekeeper import Gatekeeper
 from hub.outbox import Outbox
 from hub.pipeline import Pipeline
@@ -26,6 +26,7 @@ from hub.store.tables import CommandRow, Device, Home, Person, RecommendationRow
 from hub.telemetry import TelemetryStore
 
 COMMAND_LIFE: Instant = HOUR
+LONGEST_LIFE: Instant = 400 * DAY
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,12 +137,19 @@ class Desk:
             raise NotFound(f"there is no device {device_id}")
         if refusal := entry.model.command_refusal(type_, args):
             raise Invalid(refusal)
+        now = _now()
+        expires_at = now + COMMAND_LIFE if expires_at is None else expires_at
+        if not now < expires_at <= now + LONGEST_LIFE:
+            raise Invalid(f"a command expires later than now, and within {LONGEST_LIFE // DAY} days")
         command_id = command_id or secrets.token_hex(12)
-        command = Command(command_id, device_id, type_, args, expires_at or _now() + COMMAND_LIFE)
+        command = Command(command_id, device_id, type_, args, expires_at)
         if self.ledger.queue(command, now=_now()):
             self.on_moved(self.ledger.command(device_id, command_id))
             self.outbox.offer([command])
-        row = self.ledger.command(device_id, command_id)
+        try:
+            row = self.ledger.command(device_id, command_id)
+        except NotFound as error:
+            raise Conflict(f"there is another command {command_id}") from error
         if (row.type, row.args) != (type_, args):
             raise Conflict(f"there is another command {command_id}")
         return row

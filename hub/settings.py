@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from dotenv import dotenv_values
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
@@ -59,7 +59,7 @@ class Settings(BaseModel):
     def _is_mqtt(cls, url: SecretStr | None) -> SecretStr | None:
         if url is not None:
             parts = urlsplit(url.get_secret_value())
-            if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname:
+            if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname or not _is_port(parts):
                 raise ValueError("a broker is named like mqtt://user:password@host:1883 or mqtts://…")
         return url
 
@@ -111,6 +111,13 @@ def load(environment: Mapping[str, str] | None = None, directory: Path | None = 
         return Settings.model_validate(given)
     except ValidationError as error:
         raise SettingInvalid("; ".join(_sentence(each) for each in error.errors())) from error
+
+
+def _is_port(parts: SplitResult) -> bool:
+    try:
+        return parts.port is None or parts.port > 0
+    except ValueError:
+        return False
 
 
 def _toml(path: Path) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Query
 from fastapi.responses import StreamingResponse
 
 from api import exports, progress
-from api.deps import CallerDep, HubDep, OperatorDep, PersonDep, ReaderDep, zone_of
+from api.deps import ME, CallerDep, HubDep, OperatorDep, PersonDep, ReaderDep, zone_of
 from api.exports import ExportQuery, Owner
 from api.instants import to_instant, to_rfc3339
 from api.paging import before_of, cursor_of
@@ -30,6 +30,7 @@ from api.schemas import (
 )
 from api.series import SeriesQuery, answer, opened
 from devices import topics
+from devices.errors import Invalid
 from hub.store.accounts import NewPerson
 from hub.store.tables import DecisionRow, Person, Stay
 from rules.periods import Every
@@ -40,6 +41,8 @@ router = APIRouter(prefix="/v1/people", tags=["people"])
 @router.post("", status_code=201)
 def create_person(person: PersonIn, hub: HubDep, _operator: OperatorDep) -> PersonOut:
     """Create a person who can sign in."""
+    if person.id == ME:
+        raise Invalid(f"{ME} is whoever asks; take another id")
     new = NewPerson(
         id=person.id or _id_from(person.username),
         username=person.username,
@@ -124,12 +127,12 @@ def person_progress(
 def person_decisions(
     person_id: PersonDep,
     hub: HubDep,
-    _reader: ReaderDep,
+    reader: ReaderDep,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
     cursor: str | None = None,
 ) -> Page[DecisionOut]:
     """What rules decided about a person, newest first, and why."""
-    hub.gate.person(person_id, _reader)
+    opened(hub.gate.person(person_id, reader))
     rows = hub.ledger.decisions([person_id], limit=limit + 1, before=before_of(cursor))
     items = [_decision(row) for row in rows[:limit]]
     return Page(
@@ -140,7 +143,7 @@ def person_decisions(
 def _id_from(username: str) -> str:
     """A person id that looks like the user name where it can."""
     plain = re.sub(r"[^a-z0-9-]+", "-", username.lower()).strip("-")[:63]
-    return plain if topics.is_id(plain) else f"person-{secrets.token_hex(4)}"
+    return plain if topics.is_id(plain) and plain != ME else f"person-{secrets.token_hex(4)}"
 
 
 def _out(row: Person, *, username: str | None = None) -> PersonOut:

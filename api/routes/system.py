@@ -8,9 +8,9 @@ from fastapi import APIRouter, Query, Response
 
 from api.deps import CallerDep, HubDep, OperatorDep
 from api.instants import to_rfc3339
+from api.paging import number_in
 from api.problems import problem
 from api.schemas import Page, QuarantineOut
-from devices.errors import Invalid
 from devices.model import Model
 
 router = APIRouter(tags=["system"])
@@ -48,9 +48,7 @@ def quarantine(
     device: str | None = None,
 ) -> Page[QuarantineOut]:
     """What was refused, newest first: parts of messages, sign-ins, forbidden topics."""
-    if cursor is not None and not (cursor.isascii() and cursor.isdigit()):
-        raise Invalid("cursor: send back what `next` said, unchanged")
-    before = int(cursor) if cursor else None
+    before = number_in(cursor) if cursor is not None else None
     rows = hub.ledger.quarantined(limit=limit + 1, before=before, kind=kind, device=device)
     items = [
         QuarantineOut.model_validate(

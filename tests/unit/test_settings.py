@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from hub import secret_files, settings
+from hub.data_dir import StartFailed, moved_in
 from hub.settings import SettingInvalid, Settings
 
 
@@ -71,6 +73,8 @@ def test_an_unknown_name_stops_the_start_wherever_it_stands(tmp_path, place):
         ("HUB_MQTT_HOST", "256.0.0.1", "IPv4 or IPv6"),
         ("HUB_BROKER_URL", "http://host", "a broker is named like"),
         ("HUB_BROKER_URL", "mqtt://", "a broker is named like"),
+        ("HUB_BROKER_URL", "mqtt://127.0.0.1:99999", "a broker is named like"),
+        ("HUB_BROKER_URL", "mqtt://127.0.0.1:abc", "a broker is named like"),
         ("HUB_TELEMETRY_URL", "sqlite:///x", "a telemetry store is named like"),
         ("HUB_OPERATOR_PASSWORD", "short", "8 characters"),
         ("HUB_LOG_LEVEL", "loud", "'debug'"),
@@ -150,6 +154,12 @@ def test_a_private_directory_and_file_are_their_owner_s_alone(tmp_path):
 def test_a_directory_that_others_could_look_into_is_closed(tmp_path):
     (tmp_path / "data").mkdir(mode=0o755)
     assert _mode(secret_files.private_directory(tmp_path / "data")) == 0o700
+
+
+def test_a_data_dir_that_cannot_be_one_is_said_so(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with contextlib.ExitStack() as stack, pytest.raises(StartFailed, match="file cannot be used"):
+        moved_in(tmp_path / "file", stack)
 
 
 def test_what_is_written_anew_replaces_the_old_and_leaves_nothing_behind(tmp_path):
