@@ -44,7 +44,11 @@ START_TIMEOUT = 15.0
 STOP_TIMEOUT = 5.0
 BACKOFF_FIRST, BACKOFF_LIMIT = 0.05, 5.0
 STEADY_AFTER = 10.0
+MENDED_EVERY = 0.5
+ROOM = 4 * 1024 * 1024
+"""Bytes that must fit onto the disk again before a broker that could not write is started anew."""
 
+_CANNOT_WRITE = re.compile(r"JetStream .*(?:critical write error|failed to store a msg).*: (?P<reason>[^:]+)$")
 _VIOLATION = re.compile(r'"(?P<client>.*)" - (?P<kind>Publish|Subscription) Violation - Subject "(?P<subject>[^"]*)"')
 
 
@@ -94,6 +98,7 @@ class EmbeddedBroker:
         self._failed: str | None = None
         self._listened = False
         self._last_error = ""
+        self._cannot_write: str | None = None
         self._child: subprocess.Popen[str] | None = None
         self._thread = threading.Thread(target=self._watch, name="broker", daemon=True)
 
@@ -101,6 +106,11 @@ class EmbeddedBroker:
     def pid(self) -> int | None:
         """The child's process id while it runs."""
         return self._child.pid if self._child is not None and self._child.poll() is None else None
+
+    @property
+    def trouble(self) -> str | None:
+        """Why the broker keeps nothing; `None` if it does."""
+        return f"the broker cannot write: {self._cannot_write}" if self._cannot_write else None
 
     def start(self) -> None:
         """Start the child and wait until it listens. Raises `BrokerFailed`."""
@@ -132,7 +142,7 @@ class EmbeddedBroker:
         backoff = BACKOFF_FIRST
         while not self._stopping.is_set():
             started = time.monotonic()
-            self._child = self._spawn()
+            self._child, self._cannot_write = self._spawn(), None
             self._follow_log(self._child)
             code = self._child.wait()
             if self._stopping.is_set():
@@ -170,9 +180,43 @@ class EmbeddedBroker:
         for line in lines:
             if match := _VIOLATION.search(line):
                 self.on_violation(Violation(match["client"], match["kind"].lower(), match["subject"]))
+            elif match := _CANNOT_WRITE.search(line.rstrip()):
+                self._note_cannot_write(match["reason"])
             elif "[FTL]" in line or "nats-server:" in line:
                 self._last_error = line.strip()
                 log.error("broker_fatal", line=self._last_error)
+
+    def _note_cannot_write(self, reason: str) -> None:
+        """What nats-server could once not write to it writes to no more, even when there is room again."""
+        if self._cannot_write is None:
+            self._cannot_write = reason
+            log.error("broker_cannot_write", reason=reason)
+            threading.Thread(target=self._start_anew_once_there_is_room, name="broker-mender", daemon=True).start()
+
+    def _start_anew_once_there_is_room(self) -> None:
+        child = self._child
+        while not self._stopping.wait(MENDED_EVERY):
+            if child is not self._child or child is None:
+                return
+            if self._has_room():
+                log.info("broker_started_anew", reason=self._cannot_write)
+                child.send_signal(signal.SIGTERM)
+                try:
+                    child.wait(STOP_TIMEOUT)
+                except subprocess.TimeoutExpired:
+                    child.kill()
+                return
+
+    def _has_room(self) -> bool:
+        probe = self._directory / "room"
+        try:
+            write_private(probe, bytes(ROOM))
+        except OSError:
+            return False
+        finally:
+            for left in (probe, probe.with_name(f"{probe.name}.new")):
+                left.unlink(missing_ok=True)
+        return True
 
     def _configuration(self) -> str:
         keys, store = self.keys, self._directory / "jetstream"

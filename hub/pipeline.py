@@ -117,7 +117,7 @@ class Pipeline:
     @property
     def trouble(self) -> str | None:
         """Why nothing goes on; `None` if all does."""
-        return self._insist.trouble or self._syncing.trouble
+        return self._insist.trouble or self._syncing.trouble or self._telemetry.trouble()
 
     def stop(self) -> None:
         """Take what is in the inbox, acknowledge it, then end."""

@@ -23,14 +23,13 @@ class Rolls:
         self._slimmed_at = self._at
 
     def keep_up(self) -> None:
-        """Bring the rollups up if it is time to; else what is not yet where they are made from."""
+        """Bring up what the rollups are made from, and them too if it is time to."""
+        self._telemetry.tidy()
         newest, now = self._telemetry.last_seq(), time.monotonic()
         if newest - self._upto >= ENOUGH or now - self._at >= LONGEST:
             self._telemetry.roll()
             self._slim(now)
             self._upto, self._at = newest, now
-        else:
-            self._telemetry.tidy()
 
     def _slim(self, now: float) -> None:
         """Not after each of those that follow close upon each other: they would have to fetch everything again."""

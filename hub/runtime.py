@@ -106,8 +106,9 @@ class Hub:
 
     def troubles(self) -> list[str]:
         """Why the hub is not ready; nothing if it is."""
-        troubles = [] if self.bridge.connected else ["the broker is not connected"]
-        return troubles + ([self.pipeline.trouble] if self.pipeline.trouble else [])
+        unwell = (self.broker.trouble if self.broker else None, self.pipeline.trouble)
+        unconnected = [] if self.bridge.connected else ["the broker is not connected"]
+        return list(dict.fromkeys([*unconnected, *(each for each in unwell if each)]))
 
 
 class _Mind(NamedTuple):

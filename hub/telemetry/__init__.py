@@ -150,6 +150,9 @@ class TelemetryStore(Protocol):
     def tidy(self) -> None:
         """Do what whoever appends would have to do before long; called again and again, in another thread."""
 
+    def trouble(self) -> str | None:
+        """Why nothing can be written just now; `None` if it can."""
+
     def slim(self) -> None:
         """Give back memory that was needed for a while; what is read again afterwards may take longer."""
 

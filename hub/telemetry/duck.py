@@ -120,7 +120,13 @@ class DuckStore:
                 raise StoreUnavailable(_NOT_WHOLE)
             self._bring_in(self._waiting.take())
 
+    def trouble(self) -> str | None:
+        return _NOT_WHOLE if self._broken else None
+
     def tidy(self) -> None:
+        if self._broken:
+            with self._appending:
+                self._reopen()
         if self._waiting.size > WAITING_WORTH:
             self.flush()
 

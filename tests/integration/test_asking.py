@@ -21,7 +21,7 @@ def pipeline():
     running = Pipeline(
         inbox=Inbox(),
         registry=SimpleNamespace(),
-        telemetry=SimpleNamespace(sync=lambda: None),
+        telemetry=SimpleNamespace(sync=lambda: None, trouble=lambda: None),
         records=SimpleNamespace(ledger=SimpleNamespace(arrivals=list)),
         snapshots=SimpleNamespace(engine=None, taking=False),
         metrics=Metrics(),
