@@ -49,9 +49,19 @@ class Histories:
             case "device":
                 known = [self._registry.subject("device", device) for device in list(self._registry.entries)]
             case _:
-                known = []
+                known = self._places(program)
         allowed = (each for each in known if each is not None and self._begins(program, each.id) is not None)
         return sorted(allowed, key=lambda subject: subject.id)
+
+    def _places(self, program: Program) -> list[Subject]:
+        """The places that show up in the events a rule listens to."""
+        found = self._telemetry.events(
+            [Span(device) for device in list(self._registry.entries)], Window(0, FAR_FUTURE, limit=EVENTS_LIMIT)
+        )
+        arounds = (self._registry.of_event(event) for event in found if event.type in program.events)
+        return list(
+            {each.id: each for around in arounds if around is not None for each in around.scopes("place")}.values()
+        )
 
     def touched(self, program: Program, *, since: Instant, until: Instant) -> list[Subject]:
         """Those scopes of which anything may have been heard: where thousands are silent, few pasts need to be read."""

@@ -19,7 +19,7 @@ from devices.model import Model
 from devices.sample import DAY, Instant
 from hub.catalogue import Shipped, read_rule, read_rules, read_untested
 from hub.history import Histories
-from hub.pipeline import Pipeline
+from hub.pipeline import GRACE, Pipeline
 from hub.registry import Registry
 from hub.store.rules import SHIPPED, NewVersion, RuleStore
 from hub.store.tables import RuleRow, RuleVersionRow, TuningRow
@@ -95,7 +95,7 @@ class Rulebook:
         for key in keys:
             running = self._engine.running[key]
             log.info("rule_rebuilt", rule=running.program.id, version=running.program.version)
-            self._put(running.program, shadow=running.shadow)
+            self._put(running.program, shadow=running.shadow, owed=True)
 
     def check(self, text: str, *, file: str = "rule.yaml") -> Written:
         """Read a rule and run its tests. Raises `ModelInvalid` with everything wrong in it."""
@@ -114,12 +114,26 @@ class Rulebook:
         written = self.check(text)
         if written.rule.id != rule_id:
             raise Invalid(f"the rule in the text is {written.rule.id}, not {rule_id}")
+        return self._save([written], pack=OWN, by=by)[0]
+
+    def save_pack(self, texts: Sequence[tuple[str, str]], *, pack: str = OWN, by: str) -> list[RuleVersionRow]:
+        """Put versions of several rules on record, each a file name and a text, all or none; new rules go into a pack.
+
+        Raises what `save` raises.
+        """
+        read = self.check_all(texts)
+        ids = [each.rule.id for each in read]
+        if twice := sorted({id_ for id_ in ids if ids.count(id_) > 1}):
+            raise Invalid(f"said twice: {', '.join(twice)}")
+        return self._save(read, pack=pack, by=by)
+
+    def _save(self, read: Sequence[Written], *, pack: str, by: str) -> list[RuleVersionRow]:
         known = {row.id: row.pack for row in self._store.rules()}
-        if rule_id not in known and len(known) >= RULES_LIMIT:
-            raise Conflict(f"there are {RULES_LIMIT} rules already; switch some off and leave them out")
-        new = _version(written, known.get(rule_id, OWN), by, self._models)
-        self._store.save(new, now=_now())
-        return self._store.version(rule_id, new.version)
+        if len(known.keys() | {each.rule.id for each in read}) > max(RULES_LIMIT, len(known)):
+            raise Conflict(f"there may be {RULES_LIMIT} rules; switch some off and leave them out")
+        new = [_version(each, known.get(each.rule.id, pack), by, self._models) for each in read]
+        self._store.save_all(new, now=_now())
+        return [self._store.version(each.rule, each.version) for each in new]
 
     def activate(self, rule_id: str, version: str, *, by: str) -> RuleRow:
         """Put a version on, an old one too. Raises `NotFound` or `ModelInvalid`."""
@@ -225,8 +239,9 @@ class Rulebook:
                 if not going_on(done, len(subjects)):
                     return
 
-    def _put(self, program: Program, *, shadow: bool) -> None:
-        """Put a program on, knowing what it would know had it been on."""
+    def _put(self, program: Program, *, shadow: bool, owed: bool = False) -> None:
+        """Put a program on, knowing what it would know had it been on; what it would have decided by now is over, unless it
+        was on, and may still owe it."""
         fresh = Engine(grants=dict(self._engine.grants))
         running = fresh.put(program, shadow=shadow)
         seq, until = self._pipeline.place(), _now()
@@ -235,6 +250,9 @@ class Rulebook:
             if len(past):
                 state = replay(program, subject, past, since=until - REMEMBERED).state
                 running.resume(subject, state)
+                fresh.resume(running, running.cells[subject.id])
+        if not owed:
+            fresh.tick(until - GRACE, surroundings=self._registry, now=until)
         self._pipeline.ask(lambda: self._adopt(fresh, running, seq))
 
     def _renew(self, program: Program) -> bool:

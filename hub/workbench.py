@@ -240,6 +240,7 @@ def _meet(past: Past, written: Written, asked: Asked, models: dict[str, Model]) 
             written.rule,
             subjects,
             lambda subject: past.histories.of(program, subject, since=asked.since, until=asked.until),
+            since=asked.since,
             until=min(asked.until, time.time_ns() // 1_000_000),
         )
         for each in found:

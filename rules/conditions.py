@@ -85,7 +85,7 @@ DayAgg: TypeAlias = Literal["mean", "min", "max", "sum", "count", "last", "low",
 class Part(BaseModel):
     """A part of a rule: nothing unknown in it, and nothing changes it."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, allow_inf_nan=False)
 
 
 class Gap(Part):

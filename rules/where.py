@@ -58,6 +58,11 @@ class Where:
             return None
 
 
+def fields_of(source: str) -> set[str]:
+    """The fields of `data` that an expression names."""
+    return set(re.findall(r"\bdata\s*\.\s*(\w+)", _COMMENT.sub(" ", _TEXT.sub('""', source))))
+
+
 def _items(source: str) -> set[str]:
     """The name of an item where an expression goes over a list. What it asks of each is about that item alone, so that a list
     of n items costs n questions, not n times n. Raises `ValueError`."""

@@ -13,8 +13,9 @@ from api.deps import ME, CallerDep, HubDep, OperatorDep
 from api.instants import Moment, to_instant, to_rfc3339
 from api.scopes import own_scope, seen_scopes
 from devices.errors import Invalid, ModelInvalid, NotFound
+from devices.topics import ID_PATTERN
 from hub.replays import Job
-from hub.rulebook import Trace
+from hub.rulebook import OWN, Trace
 from hub.runtime import Hub
 from hub.store.tables import DecisionRow, RuleRow, RuleVersionRow
 from rules import language
@@ -176,15 +177,18 @@ def export(hub: HubDep, _operator: OperatorDep, pack: str) -> Response:
 
 @router.post("/rules/packs", status_code=201)
 def import_pack(
-    hub: HubDep, operator: OperatorDep, text: Annotated[str, Body(media_type="application/yaml")]
+    hub: HubDep,
+    operator: OperatorDep,
+    text: Annotated[str, Body(media_type="application/yaml")],
+    pack: Annotated[str, Query(pattern=f"^{ID_PATTERN}$", description="where rules go that are new")] = OWN,
 ) -> dict[str, Any]:
     """Save and put on every rule of a pack; all of them, or none if anything is wrong in any."""
-    documents = [each for each in re.split(r"^---[ \t]*\n", text, flags=re.MULTILINE) if each.strip()]
-    read = hub.rulebook.check_all([(f"rule {number}", each) for number, each in enumerate(documents, start=1)])
-    for written in read:
-        version = hub.rulebook.save(written.rule.id, written.text, by=operator.username)
-        hub.rulebook.activate(written.rule.id, version.version, by=operator.username)
-    return {"items": [written.rule.id for written in read], "next": None}
+    documents = [each for each in re.split(r"^---(?:[ \t].*)?\n", text, flags=re.MULTILINE) if each.strip()]
+    texts = [(f"rule {number}", each) for number, each in enumerate(documents, start=1)]
+    saved = hub.rulebook.save_pack(texts, pack=pack, by=operator.username)
+    for version in saved:
+        hub.rulebook.activate(version.rule_id, version.version, by=operator.username)
+    return {"items": [version.rule_id for version in saved], "next": None}
 
 
 @router.get("/rules/replays/{job_id}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -31,6 +32,8 @@ class RuleStore:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._saving = threading.Lock()
+        """Versions are numbered one after the other."""
 
     def ship(self, shipped: Sequence[NewVersion], *, now: Instant) -> None:
         """Put what ships on record; it is on, unless somebody has switched the rule off or saved a version of their own."""
@@ -69,8 +72,12 @@ class RuleStore:
 
     def save(self, new: NewVersion, *, now: Instant) -> bool:
         """Put a version on record; whether it is new. It is not on yet."""
-        with Session(self._engine) as session, session.begin():
-            return self._add(session, new, now=now)
+        return self.save_all([new], now=now) == [True]
+
+    def save_all(self, new: Sequence[NewVersion], *, now: Instant) -> list[bool]:
+        """The same of several, all or none."""
+        with self._saving, Session(self._engine) as session, session.begin():
+            return [self._add(session, each, now=now) for each in new]
 
     def switch(self, rule_id: str, *, what: str, version: str | None, by: str, now: Instant) -> RuleRow:
         """`activated`, `switched_off`, `shadowed` or `unshadowed`; on record with who did it. Raises `NotFound`."""

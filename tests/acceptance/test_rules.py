@@ -338,6 +338,81 @@ def test_a_pack_goes_out_and_in_again(api, hub, tmp_path: Path) -> None:
     assert api.get("/v1/rules/packs/none").status_code == 404
 
 
+def test_a_pack_of_which_one_cannot_be_leaves_none_and_rules_in_it_hear_of_each_other(api) -> None:
+    yaml = {"content-type": "application/yaml"}
+    hears = written("mutual-b", "when: {event: mutual.done}\nthen: {notify: {text: Done}}")
+    tells = written("mutual-c", "when: {event: workout.ended}\nthen: {event: {type: mutual.done}}")
+    pack = f"{beat('mutual-a')}--- # the second\n{hears}---\n{tells}"
+    twice = api.post("/v1/rules/packs", content=f"{pack}---\n{hears}", headers=yaml)
+    assert (twice.status_code, "mutual-b" in twice.json()["detail"]) == (422, True)
+    assert api.get("/v1/rules/mutual-a").status_code == 404
+    taken = api.post("/v1/rules/packs", params={"pack": "mutual"}, content=pack, headers=yaml)
+    assert ok(taken)["items"] == ["mutual-a", "mutual-b", "mutual-c"]
+    assert ok(api.get("/v1/rules/mutual-b"))["pack"] == "mutual"
+    for rule in ok(taken)["items"]:
+        ok(api.post(f"/v1/rules/{rule}/switch-off"))
+
+
+def test_versions_that_are_saved_at_once_are_numbered_one_after_the_other(api) -> None:
+    savers = [threading.Thread(target=put, args=(api, "at-once", beat("at-once", 100 + n))) for n in range(6)]
+    for saver in savers:
+        saver.start()
+    for saver in savers:
+        saver.join()
+    numbers = [version["number"] for version in ok(api.get("/v1/rules/at-once"))["versions"]]
+    assert sorted(numbers) == [1, 2, 3, 4, 5, 6]
+
+
+def test_what_was_over_before_a_version_was_put_on_is_over(api, hub) -> None:
+    """Neither a change of a rule nor a new one answers to what is long past."""
+
+    def taken_off(rule: str, within: str) -> str:
+        body = f"when: {{missing: {{event: removed}}, after: {{event: worn}}, within: {within}}}"
+        return written(rule, body + "\nthen: {notify: {text: Still on}}")
+
+    put(api, "taken-off", taken_off("taken-off", "2s"))
+    now = int(time.time() * 1000)
+    with wearer(api, "vivian") as device:
+        say_event(hub, device, "worn", now - 10_000)
+        eventually(lambda: fired(api, "taken-off", "vivian") == [(now - 8_000, "notice")])
+        put(api, "taken-off", taken_off("taken-off", "3s"))
+        put(api, "taken-off-too", taken_off("taken-off-too", "2s"))
+        later = int(time.time() * 1000)
+        say_event(hub, device, "worn", later)
+        eventually(lambda: fired(api, "taken-off-too", "vivian") == [(later + 2_000, "notice")])
+        eventually(lambda: len(fired(api, "taken-off", "vivian")) > 1)
+        assert fired(api, "taken-off", "vivian") == [(now - 8_000, "notice"), (later + 3_000, "notice")]
+
+
+def test_a_rule_about_places_is_replayed_where_something_happened(api, hub) -> None:
+    put(
+        api,
+        "busy-place",
+        written("busy-place", "when: {event: tapped}\nthen: {event: {type: was.busy}}", scope="place"),
+    )
+    reader = add_device(api, "gate-reader", model="reader")
+    now = int(time.time() * 1000)
+    with TestDevice(reader) as device:
+        before = hub.metric("hub_events_stored_total")
+        for n in range(3):
+            data = {"token": "t1", "purpose": "gate", "place": "north-gate"}
+            device.say({"id": f"tap-{n}", "ts": now + n * 1_000, "type": "tapped", "data": data}, Channel.EVENT)
+        eventually(lambda: hub.metric("hub_events_stored_total") >= before + 3)
+    asked = {"from": rfc3339(now - 1_000), "to": rfc3339(now + 60_000)}
+    job = ok(api.post("/v1/rules/busy-place/replay", json=asked))
+    done = eventually(lambda: (j := ok(api.get(f"/v1/rules/replays/{job['id']}")))["status"] == "done" and j)
+    [place] = {decision["scope"] for decision in done["decisions"]}
+    assert "north-gate" in place
+    live = eventually(lambda: len(at := fired(api, "busy-place", place)) == 3 and at)
+    assert [instant(each["observed_at"]) for each in done["decisions"]] == [at for at, _ in live]
+
+
+def test_nobody_is_told_about_a_place(api) -> None:
+    text = written("told-place", "when: {event: tapped}\nthen: {notify: {text: Hello}}", scope="place")
+    answer = api.put("/v1/rules/told-place", json={"text": text})
+    assert (answer.status_code, answer.json()["errors"][0]["path"]) == (422, "then.0.notify")
+
+
 # What rules set off.
 
 

@@ -11,7 +11,7 @@ import pytest
 from devices import model
 from devices.errors import ModelInvalid
 from devices.sample import Event, Sample
-from rules import consent, durations, language
+from rules import consent, durations, language, vocabulary
 from rules.conditions import Term
 from rules.engine import Engine
 from rules.program import compile_rule
@@ -324,6 +324,61 @@ def test_a_moment_has_no_ladder_and_no_end():
         "escalate: [{after: 5s, level: notice, then: {notify: {text: hello}}}]\nclear: {then: {notify: {text: over}}}",
     )
     assert [path for path, *_ in _contradictions(text)] == ["escalate.0.after", "clear"]
+
+
+@pytest.mark.parametrize(
+    ("when", "path", "said"),
+    [
+        ("all: [{metric: heart_rate, above: 150}, {metric: heart_rate, below: 100}]", "when.all.1.below", "never true"),
+        ("all: [{trait: calm, above: 1}, {not: {trait: calm, above: 1}}]", "when.all.1", "here and not here"),
+        (
+            "{sequence: [{event: worn}, {event: removed}], within: 1m, without: {event: removed}}",
+            "when.without",
+            "never",
+        ),
+        ("{changed: sleep_stage, from: awake, to: awake}", "when.to", "never happens"),
+        ("{daily: heart_rate, agg: mean, above: 1000}", "when.above", "never true"),
+        ("{metric: heart_rate, above: 100, clear_below: 20}", "when.clear_below", "never over"),
+        ("{metric: heart_rate, rises_above: 260}", "when.rises_above", "never happens"),
+        ("{count_of: worn, window: 1h, below: 0}", "when.below", "none or more"),
+        ("{count_of: worn, window: 1h, between: [5, 2]}", "when.between", "lower to the higher"),
+        ("{metric: steps, window: 1h, agg: rate, between: [5, 2]}", "when.between", "lower to the higher"),
+        ("{metric: heart_rate, window: 1h, agg: count, below: 0}", "when.below", "none or more"),
+        ("{total: {metric: heart_rate, above: 100}, per: day, above: 25h}", "when.above", "not that long"),
+        ("{during: {from: '22:00', to: '22:00'}}", "when.during.to", "ends when it begins"),
+        ("{during: {from: '22:00', to: '06:00', days: []}}", "when.during.days", "no day"),
+        ("{metric: heart_rate, of: wtach, above: 100}", "when.of", "do you mean 'watch'"),
+        ("{event: worn, of: wtach}", "when.of", "do you mean 'watch'"),
+        ("{event: workout.ended, where: 'data.sprot == \"x\"'}", "when.where", "no field 'sprot'"),
+        ("{event: workout.ended, where: data.sport}", "when.where", "true or false"),
+        ("{event: worn, where: '1 + 1'}", "when.where", "true or false"),
+        ("{metric: heart_rate, where: value + 1.0}", "when.where", "true or false"),
+    ],
+)
+def test_what_can_never_be_is_an_error_at_save(when, path, said):
+    when = when if when.startswith("{") else "{" + when + "}"
+    found = [(fault.path, fault.reason) for fault in _contradicted(f"  {when}")]
+    assert any(where == path and said in reason for where, reason in found), found
+
+
+def _contradicted(when):
+    written = language.read(_about(when), file="rule.yaml")
+    return vocabulary.faults(written, MODELS)
+
+
+@pytest.mark.parametrize(
+    "when",
+    [
+        "{all: [{metric: heart_rate, above: 100}, {metric: heart_rate, below: 150}]}",
+        "{metric: heart_rate, of: watch1, above: 100}",
+        "{metric: heart_rate, of: laundry, above: 100}",
+        "{event: workout.ended, where: 'data.sport == \"data.sprot\" && data.distance_m > 1.0'}",
+        "{event: zone.entered, where: 'data.zone == \"garden\"'}",
+        "{total: {metric: heart_rate, above: 100}, per: week, above: 100h}",
+    ],
+)
+def test_what_can_be_is_none(when):
+    assert _contradicted(f"  {when}") == []
 
 
 # What is meant badly.
