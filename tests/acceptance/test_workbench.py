@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.rulework import beat, fired, put, readings
+from tests.acceptance.rulework import beat, fired, put, readings, written
 from tests.devices import TestDevice
 from tests.harness import ROOT, HubProcess, add_device, add_home, add_person, eventually, running
 
@@ -106,6 +106,15 @@ def test_a_replay_tells_what_fired_live(past, tmp_path: Path) -> None:
     assert f"{len(live['person-4'])} decisions in 1 scopes" in one.stdout
     nobody = workbench(tmp_path, "replay", "rule.yaml", *SPAN, "--scope", "nobody", data=hub.data_dir)
     assert (nobody.returncode, nobody.stderr) == (1, "hub: there is no person nobody\n")
+
+
+def test_a_schedule_is_replayed_though_nothing_was_said(past, tmp_path: Path) -> None:
+    hub, _ = past
+    (tmp_path / "early.yaml").write_text(
+        written("early", "when: {schedule: '0 8 * * *'}\nthen: {notify: {text: Hello}}")
+    )
+    done = workbench(tmp_path, "replay", "early.yaml", *SPAN, data=hub.data_dir)
+    assert f"{PEOPLE} decisions in {PEOPLE} scopes" in done.stdout, done.stdout
 
 
 def test_two_versions_are_compared(past, tmp_path: Path) -> None:
