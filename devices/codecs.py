@@ -7,6 +7,7 @@ samples of a message are kept whatever else is in it.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -200,10 +201,26 @@ def _read(payload: bytes) -> Any:
         raise Unreadable("size", f"larger than {SIZE_LIMIT // 1024} KiB", payload)
     try:
         return _tree.decode(payload)
-    except (msgspec.DecodeError, ValueError) as error:
+    except msgspec.DecodeError as error:
+        if "out of range" in str(error):
+            return _read_infinite(payload)
+        raise Unreadable("json", f"not JSON: {error}", payload) from error
+    except ValueError as error:
         raise Unreadable("json", f"not JSON: {error}", payload) from error
     except RecursionError as error:
         raise Unreadable("json", "nested too deeply", payload) from error
+
+
+def _read_infinite(payload: bytes) -> Any:
+    """With numbers too large for anybody as infinite ones, so that they are refused where they are, and the others kept."""
+
+    def refuse(name: str) -> None:
+        raise ValueError(f"{name} is not JSON")
+
+    try:
+        return json.loads(payload.decode(), parse_constant=refuse)
+    except (ValueError, RecursionError) as error:
+        raise Unreadable("json", f"not JSON: {error}", payload) from error
 
 
 def _refuse_repeated_keys(payload: bytes, keys: int) -> None:
@@ -291,7 +308,7 @@ def _fields_refusal(fields: Any, specs: Mapping[str, str]) -> str | None:
             return f"no field {name[:40]!r}"
         if not isinstance(value, kinds[specs[name]]) or (isinstance(value, bool) and specs[name] != "boolean"):
             return f"{name} is not a {specs[name]}"
-        if isinstance(value, int) and abs(value) > NUMBER_LIMIT:
+        if (isinstance(value, int) and abs(value) > NUMBER_LIMIT) or value in (math.inf, -math.inf):
             return f"{name} is too large"
     return None
 
