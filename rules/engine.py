@@ -320,13 +320,25 @@ class Engine:
                 break
             kind, subject, around, decision = self._following.popleft()
             if decision.depth >= DEPTH_LIMIT:
-                self.on_loop(decision)
+                self._cut(decision)
             else:
                 decisions += self._set_off(kind, subject, around, decision, now)
         if self._following:
-            self.on_loop(self._following[0][-1])
+            self._cut(self._following[0][-1])
             self._following.clear()
         return decisions
+
+    def _cut(self, decision: Decision) -> None:
+        """Go no further from a decision, and have its rule's trace tell."""
+        running = self.running.get(decision.rule)
+        cell = running.cells.get(decision.scope) if running is not None else None
+        if running is not None and cell is not None:
+            known = cell.buckets.get(Outcome.CUT)
+            times = known.times + 1 if known else 1
+            cell.buckets = cell.buckets | {
+                Outcome.CUT: Bucket(decision.observed_at, times, cell.current(running.program), None)
+            }
+        self.on_loop(decision)
 
     def _set_off(
         self, kind: str, subject: Subject, around: Around | None, decision: Decision, now: Instant

@@ -57,6 +57,8 @@ class Outcome(StrEnum):
     UNKNOWN = "unknown"
     LATE = "late"
     NOT_ALLOWED = "not_allowed"
+    CUT = "cut"
+    """It fired, and what would have come of that in other rules was cut: they set each other off for ever."""
 
 
 class Heard(NamedTuple):

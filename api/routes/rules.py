@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 
 from api.deps import ME, CallerDep, HubDep, OperatorDep
 from api.instants import Moment, to_instant, to_rfc3339
-from api.scopes import own_scope, seen_scopes
+from api.scopes import own_scope, scopes_of, seen_scopes
 from devices.errors import Invalid, ModelInvalid, NotFound
 from devices.topics import ID_PATTERN
 from hub.replays import Job
@@ -296,7 +296,10 @@ def replay(hub: HubDep, _operator: OperatorDep, rule_id: str, asked: ReplayIn) -
 def tune(hub: HubDep, caller: CallerDep, rule_id: str, name: str, wanted: TuneIn, scope: str = ME) -> TuneIn:
     """Set an input of a rule for a person or home."""
     kind = hub.rulebook.program(rule_id, _version_on(hub, rule_id)).rule.scope.each
-    hub.rulebook.tune(rule_id, own_scope(hub, caller, kind, scope), name, wanted.value, by=caller.username)
+    whose = own_scope(hub, caller, kind, scope)
+    if whose not in scopes_of(hub, caller, kind):
+        raise NotFound(f"there is no {kind} {whose}")
+    hub.rulebook.tune(rule_id, whose, name, wanted.value, by=caller.username)
     return wanted
 
 

@@ -304,6 +304,7 @@ def test_a_tuned_input_changes_when_it_fires(api, hub) -> None:
         assert (refused.status_code, refused.json()["detail"]) == (422, "limit is 40 to 220")
         assert own.put("/v1/rules/tuned/inputs/nothing", json={"value": 1}).status_code == 404
         assert own.put("/v1/rules/tuned/inputs/limit?scope=vera", json={"value": 60}).status_code == 403
+        assert api.put("/v1/rules/tuned/inputs/limit?scope=ghost", json={"value": 100}).status_code == 404
         for value in ('{"value": NaN}', '{"value": Infinity}'):
             answer = own.put(
                 "/v1/rules/tuned/inputs/limit", content=value, headers={"content-type": "application/json"}
@@ -449,6 +450,8 @@ def test_a_rule_that_sets_itself_off_is_cut_and_the_hub_goes_on(api, hub) -> Non
         assert len({id_ for id_, _, _ in rounds}) == len(rounds)
         assert len(replayed(api, "rounds", scopes=["lou"])["decisions"]) == len(rounds)
         assert "rule_loop_cut" in hub.log()
+        [cut] = [each for each in traces(api, "rounds", "lou")["outcomes"] if each["outcome"] == "cut"]
+        assert (instant(cut["at"]), cut["times"]) == (START, 1)
         say_event(hub, watch, "workout.started", START + SECOND)
         eventually(lambda: len(decided(api, "rounds", "lou")) == 2 * len(rounds))
     ok(api.post("/v1/rules/rounds/switch-off"))

@@ -445,6 +445,8 @@ def test_a_rule_that_sets_itself_off_is_cut_and_the_engine_goes_on():
     later = msgspec.structs.replace(WORN, id="e2", observed_at=START + SECOND)
     assert len(feed(engine, [later])) == DEPTH_LIMIT + 1
     assert len(cut) == 2
+    trace = engine.running["one"].cells["minji"].buckets[Outcome.CUT]
+    assert (trace.at, trace.times) == (START + SECOND, 2)
 
 
 def test_rules_that_set_each_other_off_are_cut():

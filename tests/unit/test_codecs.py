@@ -199,7 +199,9 @@ def test_a_value_that_cannot_be_is_told_and_the_good_samples_are_kept(value):
     assert _codes(decoded) == ["value"]
 
 
-@pytest.mark.parametrize("literal", [b"9" * 400, b"-" + b"9" * 400, b"18446744073709551616", b"1e308", b"1e400", b"-1e400"])
+@pytest.mark.parametrize(
+    "literal", [b"9" * 400, b"-" + b"9" * 400, b"18446744073709551616", b"1e308", b"1e400", b"-1e400"]
+)
 def test_numbers_too_large_for_a_machine_are_values_out_of_range(literal):
     decoded = _decode(b'{"heart_rate": ' + literal + b', "steps": 1}')
     assert _values(decoded) == [("steps", NOW, 1)]
