@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from types import MappingProxyType
@@ -49,7 +50,7 @@ def contradictions(
 ) -> list[tuple[Path, str]]:
     """The same for a rule without its lines."""
     checker = _Checker(rule, models, made, catalogues)
-    return list(checker.all())
+    return list(dict.fromkeys(checker.all()))
 
 
 class _Checker:
@@ -287,7 +288,7 @@ class _Checker:
             yield (*path, "below"), f"never true: {name} is {metric.low:g} to {metric.high:g}"
 
     def _inputs(self) -> Iterator[tuple[Path, str]]:
-        used = {}
+        used = self._said()
         for path, condition in c.walk(self._rule.when, ("when",)):
             for name, term in _terms(condition):
                 if term.input is None:
@@ -295,7 +296,7 @@ class _Checker:
                 if term.input not in self._rule.inputs:
                     yield (*path, name), f"${term.input} is not among the inputs"
                     continue
-                used[term.input] = True
+                used.add(term.input)
                 yield from self._unit(path, name, term.input, condition)
         for name, given in self._rule.inputs.items():
             if given.unit not in units.UCUM | {"a"}:
@@ -309,6 +310,12 @@ class _Checker:
                 yield ("inputs", name, "default"), "facts about a person are for rules with scope: {each: person}"
             if name not in used:
                 yield ("inputs", name), "is not used"
+
+    def _said(self) -> set[str]:
+        """The names that the reason fills in."""
+        with contextlib.suppress(ValueError):
+            return {name for said in self._rule.because.model_dump().values() for name, _ in blanks(said)}
+        return set()
 
     def _unit(self, path: Path, name: str, given: str, condition: Any) -> Iterator[tuple[Path, str]]:
         """An input must be in the unit of the metric it is held against."""

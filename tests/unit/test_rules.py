@@ -361,6 +361,13 @@ def test_what_can_never_be_is_an_error_at_save(when, path, said):
     assert any(where == path and said in reason for where, reason in found), found
 
 
+def test_a_fault_of_both_languages_is_told_once_and_an_input_that_is_only_said_is_used():
+    text = DESIGN.replace("inputs:", "inputs:\n  said: {default: 5}", 1)
+    text = text.replace('because: "', 'because: "{said} {strange} ', 1)
+    found = vocabulary.faults(language.read(text, file="rule.yaml"), MODELS)
+    assert [(fault.path, fault.reason[:26]) for fault in found] == [("because", "cannot fill in {strange}; ")]
+
+
 def _contradicted(when):
     written = language.read(_about(when), file="rule.yaml")
     return vocabulary.faults(written, MODELS)
