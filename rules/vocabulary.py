@@ -165,8 +165,12 @@ class _Checker:
                 return self._absent(path, condition)
             case c.AnyOf() | c.Not() | c.Count() | c.Total() | c.Sequence() | c.Missing():
                 return self._joined(path, condition)
-            case c.Present() if self._rule.scope.each != "home":
-                return iter([((*path, "present"), "who is where is about a home: scope: {each: home}")])
+            case c.Present() if self._rule.scope.each not in ("home", "person"):
+                return iter(
+                    [((*path, "present"), "who is where is about people: scope: {each: home} or {each: person}")]
+                )
+            case c.Present(present="apart") if self._rule.scope.each != "home":
+                return iter([((*path, "present"), "nobody is apart from themselves: scope: {each: home}")])
             case _:
                 return iter([])
 

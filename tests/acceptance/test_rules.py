@@ -408,6 +408,25 @@ def test_a_rule_about_places_is_replayed_where_something_happened(api, hub) -> N
     assert [instant(each["observed_at"]) for each in done["decisions"]] == [at for at, _ in live]
 
 
+def test_somebody_is_at_a_place_where_their_token_was_tapped(api, hub) -> None:
+    body = "when: {present: anyone, in: ride-one, for: 1s}\nthen: {notify: {text: Enjoy the ride}}"
+    put(api, "at-the-ride", written("at-the-ride", body))
+    add_device(api, "pia-band", model="wristband", owner=add_person(api, "pia"))
+    add_person(api, "paul")
+    reader = add_device(api, "ride-reader", model="reader")
+    now = int(time.time() * 1000) - 60_000
+    with TestDevice(reader) as device:
+        for n, place in enumerate(("gate-one", "ride-one", "shop-one")):
+            data = {"token": "pia-band", "purpose": "ride", "place": place}
+            device.say({"id": f"stop-{n}", "ts": now + n * 10_000, "type": "tapped", "data": data}, Channel.EVENT)
+        eventually(lambda: len(fired(api, "at-the-ride", "pia")) == 2)
+    assert fired(api, "at-the-ride", "pia") == [(now + 11_000, "notice"), (now + 20_000, "clear")]
+    assert fired(api, "at-the-ride", "paul") == []
+    span = {"from": rfc3339(now - 1_000), "to": rfc3339(now + 60_000)}
+    done = replayed(api, "at-the-ride", scopes=["pia"], **span)
+    assert [instant(each["observed_at"]) for each in done["decisions"]] == [now + 11_000, now + 20_000]
+
+
 def test_nobody_is_told_about_a_place(api) -> None:
     text = written("told-place", "when: {event: tapped}\nthen: {notify: {text: Hello}}", scope="place")
     answer = api.put("/v1/rules/told-place", json={"text": text})

@@ -301,7 +301,7 @@ when:
             11,
             "for is not for moments",
         ),
-        ("  present: nobody\n  in: gym", "when.present", 8, "about a home"),
+        ("  present: apart", "when.present", 8, "apart from themselves"),
     ],
 )
 def test_a_condition_that_cannot_be_is_named_with_its_path_and_line(when, path, line, said):
