@@ -197,7 +197,7 @@ class Gatekeeper:
         client = json.loads(message.data)["client"]
         if user := self._device(client):
             if self._is_stale(user, client["id"]):
-                await self._owe(user)
+                self._owe(user)
                 return
             self._connections.setdefault(user, set()).add(client["id"])
             self._on_presence(user, True)
@@ -242,10 +242,10 @@ class Gatekeeper:
             return await self._show_out(device)
         except nats.errors.Error as error:
             log.warning("cut_off_owed", device=device, reason=str(error))
-            await self._owe(device)
+            self._owe(device)
             return 0
 
-    async def _owe(self, device: str) -> None:
+    def _owe(self, device: str) -> None:
         task = asyncio.create_task(self._show_out_in_the_end(device))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

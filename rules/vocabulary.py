@@ -12,19 +12,15 @@ from devices import units
 from devices.errors import Fault
 from devices.located import Path, fault_at
 from devices.model import Metric, Model
-from devices.sample import DAY, HOUR, Instant
 from rules import conditions as c
 from rules.catalogue import Catalogue
 from rules.consent import SERVICE
+from rules.impossible import Impossible
 from rules.language import FACTS, Action, Rule, Written
 from rules.program import ZONE_EVENTS
-from rules.where import DAYS_AHEAD, Where, fields_of
 from rules.words import blanks, texts
 
 _FACT_UNITS = {name: "a" if name == "person.age" else "/min" for name in FACTS}
-_LONGEST: dict[str, Instant] = {"day": 25 * HOUR, "week": 7 * DAY + HOUR}
-"""Where the clocks are put back."""
-_PLAUSIBLE: dict[str, Any] = {"text": "text", "number": 1.0, "boolean": True}
 _OFFERING = ("recommend", "notify")
 """What rules for other purposes than service may do: nothing that lasts, and nothing that other rules hear of."""
 _AGGS_OF_COUNTERS = frozenset({"sum", "rate", "delta", "count", "max", "min"})
@@ -60,10 +56,14 @@ class _Checker:
         self._rule, self._models, self._catalogues = rule, models, catalogues
         self._events = {name: spec for model in models.values() for name, spec in model.events.items()}
         self._made = made | rule.publishes
+        theirs = {name: spec for name, spec in self._events.items() if name not in self._made}
+        self._never = Impossible(rule, theirs)
 
     def all(self) -> Iterator[tuple[Path, str]]:
         """Everything."""
         for path, condition in c.walk(self._rule.when, ("when",)):
+            yield from self._source(path, getattr(condition, "of", None))
+            yield from self._never.of(path, condition)
             yield from self._condition(path, condition)
             if c.is_moment(condition) and getattr(condition, "for_", None) is not None:
                 yield (*path, "for"), "a moment does not last; for is not for moments"
@@ -75,79 +75,13 @@ class _Checker:
         yield from self._words()
         yield from self._tests()
 
-    def _condition(self, path: Path, condition: Any) -> Iterator[tuple[Path, str]]:
-        yield from self._meant(path, condition)
-        yield from self._about_itself(path, condition)
-
-    def _meant(self, path: Path, condition: Any) -> Iterator[tuple[Path, str]]:
-        """What of a condition nobody can mean, whatever it is held against."""
-        yield from self._source(path, getattr(condition, "of", None))
-        yield from self._expression(path, condition)
-        match condition:
-            case c.Counted() | c.Threshold(agg=str()):
-                yield from self._countable(path, condition)
-            case c.Changed(from_=str(), to=str()) if condition.from_ == condition.to:
-                yield (*path, "to"), "never happens: what changes is not what it was"
-            case c.During() if condition.during.from_ == condition.during.to:
-                yield (*path, "during", "to"), "never: it ends when it begins"
-            case c.During() if condition.during.days == []:
-                yield (*path, "during", "days"), "never: on no day"
-            case c.Total() if condition.above >= _LONGEST[condition.per]:
-                yield (*path, "above"), f"never true: a {condition.per} is not that long"
-            case c.AllOf():
-                yield from self._together(path, condition)
-            case c.Sequence() if condition.without is not None and condition.without == condition.sequence[-1]:
-                yield (*path, "without"), "never happens: it is without what it ends with"
-
     def _source(self, path: Path, of: str | None) -> Iterator[tuple[Path, str]]:
         """A role or model misspelt; a device of the home may be called anything else."""
         names = sorted({name for model in self._models.values() for name in (model.role, model.id)})
         if of is not None and of.isalpha() and of not in names and (meant := get_close_matches(of, names, 1, 0.75)):
             yield (*path, "of"), f"no device model is or plays {of!r}; do you mean {meant[0]!r}?"
 
-    def _expression(self, path: Path, condition: Any) -> Iterator[tuple[Path, str]]:
-        """Fields that an event has not; and what does not answer with true or false, made of something that could be told."""
-        where = getattr(condition, "where", None)
-        if where is None:
-            return
-        name = str(getattr(condition, "event", None) or getattr(condition, "count_of", ""))
-        fields = self._events[name].fields if name in self._events and name not in self._made else None
-        if fields is not None:
-            for field in sorted(fields_of(where) - fields.keys()):
-                known = ", ".join(sorted(fields)) or "none"
-                yield (*path, "where"), f"{name} has no field {field!r}; there are {known}"
-        data = {field: _PLAUSIBLE[kind] for field, kind in (fields or {}).items()}
-        days = [f"2026-01-{day:02}" for day in range(1, DAYS_AHEAD + 2)]
-        answer = Where(where).answer({"data": data, "type": name, "value": 1.0, "days": days})
-        if answer is not None and not isinstance(answer, bool):
-            yield (*path, "where"), "an expression answers with true or false"
-
-    def _countable(self, path: Path, condition: c.Counted | c.Threshold) -> Iterator[tuple[Path, str]]:
-        """Of what is counted there are none or more."""
-        below = self._constant(condition.below)
-        if below is not None and below <= 0 and (isinstance(condition, c.Counted) or condition.agg == "count"):
-            yield (*path, "below"), "never true: there are none or more"
-        if condition.between is not None:
-            low, high = (self._constant(term) for term in condition.between)
-            if low is not None and high is not None and low > high:
-                yield (*path, "between"), "between goes from the lower to the higher"
-
-    def _together(self, path: Path, condition: c.AllOf) -> Iterator[tuple[Path, str]]:
-        """Parts of which never all hold at once."""
-        for place, part in enumerate(condition.all):
-            if isinstance(part, c.Not) and part.not_ in condition.all:
-                yield (*path, "all", place), "never true: it is here and not here"
-        if self._rule.scope.each not in ("person", "device"):
-            return  # of several devices, one may be above and another below
-        plain = [(n, each) for n, each in enumerate(condition.all) if isinstance(each, c.Threshold) and _is_plain(each)]
-        for place, part in plain:
-            ceiling = self._constant(part.below)
-            lows = [self._constant(each.above) for _, each in plain if (each.metric, each.of) == (part.metric, part.of)]
-            floor = max((low for low in lows if low is not None), default=None)
-            if floor is not None and ceiling is not None and ceiling <= floor:
-                yield (*path, "all", place, "below"), f"never true: {part.metric} is to be above {floor:g} too"
-
-    def _about_itself(self, path: Path, condition: Any) -> Iterator[tuple[Path, str]]:
+    def _condition(self, path: Path, condition: Any) -> Iterator[tuple[Path, str]]:
         match condition:
             case c.Threshold():
                 return self._threshold(path, condition)
@@ -229,45 +163,17 @@ class _Checker:
                 f"{condition.metric} is a counter; its {condition.agg} says nothing, its sum or rate does",
             )
         if condition.agg is None or condition.agg in ("mean", "min", "max", "percentile"):
-            yield from self._possible(path, condition, metric)
-        yield from self._ordered(path, condition)
-
-    def _possible(self, path: Path, condition: c.Threshold, metric: Metric) -> Iterator[tuple[Path, str]]:
-        """Limits that no value, or every value, is beyond."""
-        if not metric.numeric:
-            return
-        for name, term in condition.terms():
-            value = self._constant(term)
-            if value is None:
-                continue
-            if (name == "above" and value >= metric.high) or (name == "below" and value <= metric.low):
-                yield (*path, name), f"never true: {condition.metric} is {metric.low:g} to {metric.high:g}"
-            elif (name == "above" and value < metric.low) or (name == "below" and value > metric.high):
-                yield (*path, name), f"always true: {condition.metric} is {metric.low:g} to {metric.high:g}"
-            elif (name == "clear_below" and value <= metric.low) or (name == "clear_above" and value >= metric.high):
-                yield (*path, name), f"never over: {condition.metric} is {metric.low:g} to {metric.high:g}"
-            elif name in ("equals", "between") and not metric.low <= value <= metric.high:
-                yield (*path, name), f"never true: {condition.metric} is {metric.low:g} to {metric.high:g}"
-        if condition.between is not None:
-            low, high = (self._constant(term) for term in condition.between)
-            if low is not None and high is not None and low > high:
-                yield (*path, "between"), "between goes from the lower to the higher"
-
-    def _ordered(self, path: Path, condition: c.Bounds) -> Iterator[tuple[Path, str]]:
-        for name, clear, wrong in (("above", "clear_below", 1), ("below", "clear_above", -1)):
-            difference = self._difference(getattr(condition, clear), getattr(condition, name))
-            if difference is not None and difference * wrong > 0:
-                yield (*path, clear), f"{clear} must not be {'over' if wrong > 0 else 'under'} {name}"
+            yield from self._never.within(path, condition, metric)
 
     def _edge(self, path: Path, condition: c.Edge) -> Iterator[tuple[Path, str]]:
         metric = self._metric(condition.metric, condition.of)
         yield from self._numeric((*path, "metric"), condition.metric, metric)
         for name, clear, wrong in (("rises_above", "rearm_below", 1), ("falls_below", "rearm_above", -1)):
             term = getattr(condition, name)
-            difference = self._difference(getattr(condition, clear), term)
+            difference = self._never.difference(getattr(condition, clear), term)
             if difference is not None and difference * wrong > 0:
                 yield (*path, clear), f"{clear} must not be {'over' if wrong > 0 else 'under'} {name}"
-            value = self._constant(term) if term is not None else None
+            value = self._never.constant(term) if term is not None else None
             if value is None or metric is None or not metric.numeric:
                 continue
             if not metric.low <= value <= metric.high or value == (metric.high if wrong > 0 else metric.low):
@@ -282,14 +188,7 @@ class _Checker:
         else:
             yield from self._numeric((*path, "daily"), condition.daily, metric)
             if condition.agg in ("mean", "min", "max", "last", "low") and metric.spec.kind == "gauge":
-                yield from self._reachable(path, condition.daily, metric, condition)
-
-    def _reachable(self, path: Path, name: str, metric: Metric, condition: Any) -> Iterator[tuple[Path, str]]:
-        above, below = self._constant(condition.above), self._constant(condition.below)
-        if above is not None and above >= metric.high:
-            yield (*path, "above"), f"never true: {name} is {metric.low:g} to {metric.high:g}"
-        if below is not None and below <= metric.low:
-            yield (*path, "below"), f"never true: {name} is {metric.low:g} to {metric.high:g}"
+                yield from self._never.beyond(path, metric, condition)
 
     def _inputs(self) -> Iterator[tuple[Path, str]]:
         used = self._said()
@@ -439,23 +338,6 @@ class _Checker:
         close = sorted({metric for model in self._of(of) for metric in model.metrics})
         return f"no device model{f' {of!r}' if of else ''} has the metric {name!r}; there are {', '.join(close)}"
 
-    def _constant(self, term: c.Term | None) -> float | None:
-        if term is None:
-            return None
-        if term.input is None:
-            return term.offset
-        given = self._rule.inputs.get(term.input)
-        return None if given is None or isinstance(given.default, str) else given.default + term.offset
-
-    def _difference(self, one: c.Term | None, other: c.Term | None) -> float | None:
-        """How far one limit is over another, as far as that can be told beforehand."""
-        if one is None or other is None:
-            return None
-        if one.input == other.input:
-            return one.offset - other.offset
-        first, second = self._constant(one), self._constant(other)
-        return None if first is None or second is None else first - second
-
 
 def _terms(condition: Any) -> Iterator[tuple[str, c.Term]]:
     if isinstance(condition, c.Bounds):
@@ -464,11 +346,6 @@ def _terms(condition: Any) -> Iterator[tuple[str, c.Term]]:
     for name in ("rises_above", "falls_below", "rearm_below", "rearm_above", "drifts_by", "above", "below"):
         if isinstance(term := getattr(condition, name, None), c.Term):
             yield name, term
-
-
-def _is_plain(condition: c.Threshold) -> bool:
-    """Whether it is about the newest value."""
-    return condition.agg is None and condition.where is None
 
 
 def _values(path: Path, metric: Metric, wanted: Mapping[str, str | list[str] | None]) -> Iterator[tuple[Path, str]]:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from devices.sample import HOUR, MINUTE, SECOND, Event, Sample
+from devices.sample import DAY, HOUR, MINUTE, SECOND, Event, Sample
 from rules import bounds
 from rules.conditions import Term
 from rules.engine import Engine
@@ -345,3 +345,12 @@ def test_what_is_taken_in_all_at_once_is_what_one_by_one_comes_to(counter, perce
     assert [pane.last for pane in panes[-1:]] == values[-1:]
     grown = sum(later - before if later >= before else later for before, later in pairwise(values))
     assert sum(pane.grown for pane in panes) == pytest.approx(grown if counter else 0.0)
+
+
+@pytest.mark.parametrize("offset", [0, 3 * HOUR])
+@pytest.mark.parametrize("steps", [1, 13, 14])
+def test_days_that_rise_are_counted_wherever_in_the_day_they_are_told(steps, offset):
+    engine = Engine([rule(f"{{daily: heart_rate, agg: mean, rises: {steps}}}")])
+    told = [Sample("watch1", "heart_rate", MIDNIGHT + day * DAY + offset, 60.0 + day) for day in range(steps + 3)]
+    decided = feed(engine, told)
+    assert [each.observed_at for each in decided] == [MIDNIGHT + (steps + 1) * DAY]
