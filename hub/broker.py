@@ -48,7 +48,10 @@ MENDED_EVERY = 0.5
 ROOM = 4 * 1024 * 1024
 """Bytes that must fit onto the disk again before a broker that could not write is started anew."""
 
-_CANNOT_WRITE = re.compile(r"JetStream .*(?:critical write error|failed to store a msg).*: (?P<reason>[^:]+)$")
+_CANNOT_WRITE = re.compile(
+    r"\[\d+\] \S+ \S+ \[ERR\] JetStream (?:stream )?[^\"]*(?:critical write error|failed to store a msg).*: (?P<reason>[^:]+)$"
+)
+"""From the beginning of the line: further on stands what clients call themselves."""
 _VIOLATION = re.compile(r'"(?P<client>.*)" - (?P<kind>Publish|Subscription) Violation - Subject "(?P<subject>[^"]*)"')
 
 
@@ -180,7 +183,7 @@ class EmbeddedBroker:
         for line in lines:
             if match := _VIOLATION.search(line):
                 self.on_violation(Violation(match["client"], match["kind"].lower(), match["subject"]))
-            elif match := _CANNOT_WRITE.search(line.rstrip()):
+            elif match := _CANNOT_WRITE.match(line.rstrip()):
                 self._note_cannot_write(match["reason"])
             elif "[FTL]" in line or "nats-server:" in line:
                 self._last_error = line.strip()
