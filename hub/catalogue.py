@@ -17,6 +17,7 @@ from devices.sample import SECOND, Instant
 from rules import catalogue, language, vocabulary
 from rules.catalogue import Catalogue
 from rules.language import Written
+from rules.made import NOTHING, Made
 from rules.rehearsal import Failure, rehearse
 
 MODELS = Path(devices.__file__).parent / "models"
@@ -76,20 +77,19 @@ def load_packs(models: dict[str, Model], directory: Path = PACKS, *, tested: boo
     return [Shipped(path.parent.name, each) for path, each in zip(paths, written, strict=True)]
 
 
-def published(directory: Path = PACKS) -> frozenset[str]:
-    """The events that the rules which ship publish."""
-    rules = [language.read(rule_text(path), file=path.name).rule for path in directory.rglob("*.yaml")]
-    return frozenset[str]().union(*(rule.publishes for rule in rules))
+def made_by_packs(directory: Path = PACKS) -> Made:
+    """What the rules which ship make for others."""
+    return NOTHING.and_by(language.read(rule_text(path), file=path.name).rule for path in directory.rglob("*.yaml"))
 
 
 def read_rules(
     texts: Sequence[tuple[str, str]],
     models: dict[str, Model],
     *,
-    made: frozenset[str] = frozenset(),
+    made: Made = NOTHING,
     tested: bool = True,
 ) -> list[Written]:
-    """Read rules, each a file name and a text, that may listen to each other's events. Raises `ModelInvalid` with
+    """Read rules, each a file name and a text, that may listen to one another. Raises `ModelInvalid` with
     everything wrong in all of them."""
     read, faults = [], []
     for file, text in texts:
@@ -97,7 +97,7 @@ def read_rules(
             read.append(language.read(text, file=file))
         except ModelInvalid as error:
             faults += error.faults
-    known = made.union(*(each.rule.publishes for each in read))
+    known = made.and_by(each.rule for each in read)
     for each in read:
         faults += _faults(each, models, known, tested=tested)
     if faults:
@@ -105,20 +105,20 @@ def read_rules(
     return read
 
 
-def read_rule(text: str, models: dict[str, Model], *, file: str, made: frozenset[str] = frozenset()) -> Written:
+def read_rule(text: str, models: dict[str, Model], *, file: str, made: Made = NOTHING) -> Written:
     """Read a rule, hold it against the models, and run its tests. Raises `ModelInvalid` with everything wrong in it.
 
-    `made` are the events that other rules publish.
+    `made` is what other rules make for it.
     """
     return read_rules([(file, text)], models, made=made)[0]
 
 
-def read_untested(text: str, models: dict[str, Model], *, file: str, made: frozenset[str] = frozenset()) -> Written:
+def read_untested(text: str, models: dict[str, Model], *, file: str, made: Made = NOTHING) -> Written:
     """The same without running its tests, for what was tested before."""
     return read_rules([(file, text)], models, made=made, tested=False)[0]
 
 
-def _faults(written: Written, models: dict[str, Model], made: frozenset[str], *, tested: bool) -> list[Fault]:
+def _faults(written: Written, models: dict[str, Model], made: Made, *, tested: bool) -> list[Fault]:
     """What contradicts the models; if nothing does, the tests that failed."""
     found = vocabulary.faults(written, models, made, load_catalogues())
     if found or not tested:

@@ -28,6 +28,7 @@ from rules import language
 from rules.cell import Bucket, Running
 from rules.engine import Engine
 from rules.language import Rule, Written
+from rules.made import NOTHING, Made
 from rules.program import Program, compile_rule
 from rules.replay import replay
 from rules.step import Outcome, Situation, beginning, explain
@@ -102,12 +103,12 @@ class Rulebook:
         return read_rule(text, self._models, file=file, made=self._made())
 
     def check_all(self, texts: Sequence[tuple[str, str]]) -> list[Written]:
-        """The same for rules, each with a file name, that may listen to each other's events."""
+        """The same for rules, each with a file name, that may listen to one another."""
         return read_rules(texts, self._models, made=self._made())
 
-    def _made(self) -> frozenset[str]:
-        """The events that rules which are on publish."""
-        return frozenset[str]().union(*(each.program.rule.publishes for each in list(self._engine.running.values())))
+    def _made(self) -> Made:
+        """What rules which are on make for others."""
+        return NOTHING.and_by(each.program.rule for each in list(self._engine.running.values()))
 
     def save(self, rule_id: str, text: str, *, by: str) -> RuleVersionRow:
         """Put a version on record, without putting it on. Raises `ModelInvalid`, `Invalid` or `Conflict`."""

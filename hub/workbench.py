@@ -129,21 +129,21 @@ class _Checked(NamedTuple):
 
 
 def _checked(files: Iterable[Path]) -> _Checked:
-    """Every file read and held against the device models; rules may listen to the events of the others, and of the packs."""
-    from hub.catalogue import load_catalogues, load_models, published, rule_text
+    """Every file read and held against the device models; rules may listen to one another, and to the packs."""
+    from hub.catalogue import load_catalogues, load_models, made_by_packs, rule_text
     from rules import language, vocabulary
 
     checked = _Checked(load_models(), {}, {})
-    made = set(published())
+    made = made_by_packs()
     for path in files:
         try:
             checked.rules[path] = language.read(_text(path, rule_text), file=str(path))
-            made |= checked.rules[path].rule.publishes
             checked.faults[path] = []
         except ModelInvalid as error:
             checked.faults[path] = [_named(fault, path) for fault in error.faults]
+    made = made.and_by(written.rule for written in checked.rules.values())
     for path, written in checked.rules.items():
-        checked.faults[path] = vocabulary.faults(written, checked.models, frozenset(made), load_catalogues())
+        checked.faults[path] = vocabulary.faults(written, checked.models, made, load_catalogues())
     return checked
 
 

@@ -286,11 +286,6 @@ class Rule(Part):
         for place, action in enumerate(self.clear.then if self.clear else []):
             yield ("clear", "then", place), action
 
-    @property
-    def publishes(self) -> frozenset[str]:
-        """The events it publishes."""
-        return frozenset(action.event.type for _, action in self.actions() if action.event is not None)
-
 
 class Written(NamedTuple):
     """A rule with the text it was read from and the lines of its parts."""

@@ -16,11 +16,15 @@ from rules import conditions as c
 from rules.catalogue import Catalogue
 from rules.consent import SERVICE
 from rules.impossible import Impossible
-from rules.language import FACTS, Action, Rule, Written
+from rules.language import FACTS, Action, Input, Rule, Written
+from rules.made import NOTHING, Made
 from rules.program import ZONE_EVENTS
+from rules.unheard import Unheard
 from rules.words import blanks, texts
 
 _FACT_UNITS = {name: "a" if name == "person.age" else "/min" for name in FACTS}
+_COUNTED = dict.fromkeys(("{step}", "{item}", "{level}"), "1")
+"""So many of something is a number."""
 _OFFERING = ("recommend", "notify")
 """What rules for other purposes than service may do: nothing that lasts, and nothing that other rules hear of."""
 _AGGS_OF_COUNTERS = frozenset({"sum", "rate", "delta", "count", "max", "min"})
@@ -29,11 +33,11 @@ _AGGS_OF_COUNTERS = frozenset({"sum", "rate", "delta", "count", "max", "min"})
 def faults(
     written: Written,
     models: Mapping[str, Model],
-    made: frozenset[str] = frozenset(),
+    made: Made = NOTHING,
     catalogues: Mapping[str, Catalogue] = MappingProxyType({}),
 ) -> list[Fault]:
-    """What contradicts the models, the catalogues, or itself, each with its path and line; `made` are events that other
-    rules publish."""
+    """What contradicts the models, the catalogues, or itself, each with its path and line; `made` is what other
+    rules make for it."""
     found = contradictions(written.rule, models, made, catalogues)
     return [fault_at(written.lines, path, file=written.file, reason=reason) for path, reason in found]
 
@@ -41,7 +45,7 @@ def faults(
 def contradictions(
     rule: Rule,
     models: Mapping[str, Model],
-    made: frozenset[str] = frozenset(),
+    made: Made = NOTHING,
     catalogues: Mapping[str, Catalogue] = MappingProxyType({}),
 ) -> list[tuple[Path, str]]:
     """The same for a rule without its lines."""
@@ -51,19 +55,21 @@ def contradictions(
 
 class _Checker:
     def __init__(
-        self, rule: Rule, models: Mapping[str, Model], made: frozenset[str], catalogues: Mapping[str, Catalogue]
+        self, rule: Rule, models: Mapping[str, Model], made: Made, catalogues: Mapping[str, Catalogue]
     ) -> None:
         self._rule, self._models, self._catalogues = rule, models, catalogues
         self._events = {name: spec for model in models.values() for name, spec in model.events.items()}
-        self._made = made | rule.publishes
+        known = made.and_by([rule])
+        self._made = known.events
         theirs = {name: spec for name, spec in self._events.items() if name not in self._made}
-        self._never = Impossible(rule, theirs)
+        self._never, self._unheard = Impossible(rule, theirs), Unheard(rule, known)
 
     def all(self) -> Iterator[tuple[Path, str]]:
         """Everything."""
         for path, condition in c.walk(self._rule.when, ("when",)):
             yield from self._source(path, getattr(condition, "of", None))
             yield from self._never.of(path, condition)
+            yield from self._unheard.of(path, condition)
             yield from self._condition(path, condition)
             if c.is_moment(condition) and getattr(condition, "for_", None) is not None:
                 yield (*path, "for"), "a moment does not last; for is not for moments"
@@ -71,6 +77,7 @@ class _Checker:
         yield from self._inputs()
         for path, action in self._rule.actions():
             yield from self._action(path, action)
+            yield from self._unheard.by(path, action)
             yield from self._purpose(path, action)
         yield from self._words()
         yield from self._tests()
@@ -192,6 +199,7 @@ class _Checker:
 
     def _inputs(self) -> Iterator[tuple[Path, str]]:
         used = self._said()
+        measured: dict[str, str] = {}
         for path, condition in c.walk(self._rule.when, ("when",)):
             for name, term in _terms(condition):
                 if term.input is None:
@@ -200,19 +208,25 @@ class _Checker:
                     yield (*path, name), f"${term.input} is not among the inputs"
                     continue
                 used.add(term.input)
-                yield from self._unit(path, name, term.input, condition)
+                if (unit := self._unit_of(condition)) is None:
+                    continue
+                own = measured.setdefault(term.input, _unit_said(self._rule.inputs[term.input]) or unit)
+                if _COUNTED.get(own, own) != _COUNTED.get(unit, unit):
+                    yield (*path, name), f"${term.input} is in {own}, {_held(condition)} in {unit}"
         for name, given in self._rule.inputs.items():
-            if given.unit not in units.UCUM | {"a"}:
-                yield ("inputs", name, "unit"), f"unit {given.unit!r} is not a known UCUM code"
-            if isinstance(given.default, str) and given.unit not in (_FACT_UNITS[given.default], "1"):
-                yield (
-                    ("inputs", name, "unit"),
-                    f"{given.default} is in {_FACT_UNITS[given.default]}, not in {given.unit}",
-                )
-            if isinstance(given.default, str) and self._rule.scope.each != "person":
-                yield ("inputs", name, "default"), "facts about a person are for rules with scope: {each: person}"
+            yield from self._input(("inputs", name), given)
             if name not in used:
                 yield ("inputs", name), "is not used"
+
+    def _input(self, path: Path, given: Input) -> Iterator[tuple[Path, str]]:
+        if given.unit not in units.UCUM | {"a"}:
+            yield (*path, "unit"), f"unit {given.unit!r} is not a known UCUM code"
+        if isinstance(given.default, str):
+            unit = _FACT_UNITS[given.default]
+            if "unit" in given.model_fields_set and given.unit != unit:
+                yield (*path, "unit"), f"{given.default} is in {unit}, not in {given.unit}"
+            if self._rule.scope.each != "person":
+                yield (*path, "default"), "facts about a person are for rules with scope: {each: person}"
 
     def _said(self) -> set[str]:
         """The names that the reason fills in."""
@@ -220,13 +234,17 @@ class _Checker:
             return {name for said in self._rule.because.model_dump().values() for name, _ in blanks(said)}
         return set()
 
-    def _unit(self, path: Path, name: str, given: str, condition: Any) -> Iterator[tuple[Path, str]]:
-        """An input must be in the unit of the metric it is held against."""
-        metric = self._metric(str(getattr(condition, "metric", None) or getattr(condition, "daily", "")), None)
-        plain = getattr(condition, "agg", None) in (None, "mean", "min", "max", "percentile", "last", "low")
-        unit = self._rule.inputs[given].unit
-        if metric is not None and plain and unit not in (metric.spec.unit, "1"):
-            yield (*path, name), f"${given} is in {unit}, {metric.name} in {metric.spec.unit}"
+    def _unit_of(self, condition: Any) -> str | None:
+        """The unit that a limit of a condition is in; `None` where there is no word for it."""
+        agg = getattr(condition, "agg", None)
+        if isinstance(condition, c.Counted) or agg == "count":
+            return "1"
+        if agg == "first_at":
+            return "min"
+        metric = self._metric(_held(condition), getattr(condition, "of", None))
+        if metric is None or agg == "rate":
+            return None
+        return metric.spec.unit
 
     def _action(self, path: Path, action: Action) -> Iterator[tuple[Path, str]]:
         if action.command is not None:
@@ -251,8 +269,6 @@ class _Checker:
                 yield (*path, "notify"), "nobody is told about a place; say so to a person, a home or a device's owner"
             if action.award is not None and self._rule.scope.each not in ("person", "home"):
                 yield (*path, "award"), "points are for rules with scope: {each: person} or {each: home}"
-        elif action.timer is not None and action.timer.rule == self._rule.id:
-            yield (*path, "timer", "rule"), "a rule's own timer is started and stopped by other rules"
         for part, key in ((action.command, "args"), (action.service, "body"), (action.event, "data")):
             if part is not None:
                 said = texts(getattr(part, key))
@@ -303,6 +319,7 @@ class _Checker:
 
     def _tests(self) -> Iterator[tuple[Path, str]]:
         for place, case in enumerate(self._rule.tests):
+            yield from self._unheard.given(("tests", place), case)
             for number, given in enumerate(case.given):
                 path: Path = ("tests", place, "given", number)
                 for name, value in given.values.items():
@@ -346,6 +363,18 @@ def _terms(condition: Any) -> Iterator[tuple[str, c.Term]]:
     for name in ("rises_above", "falls_below", "rearm_below", "rearm_above", "drifts_by", "above", "below"):
         if isinstance(term := getattr(condition, name, None), c.Term):
             yield name, term
+
+
+def _held(condition: Any) -> str:
+    """What a condition holds against limits."""
+    return next((str(said) for name in ("metric", "daily", "count_of") if (said := getattr(condition, name, None))), "")
+
+
+def _unit_said(given: Input) -> str | None:
+    """The unit that an input says it is in, or its fact is; without, it is in that of whatever it is held against."""
+    if "unit" in given.model_fields_set:
+        return given.unit
+    return _FACT_UNITS[given.default] if isinstance(given.default, str) else None
 
 
 def _values(path: Path, metric: Metric, wanted: Mapping[str, str | list[str] | None]) -> Iterator[tuple[Path, str]]:

@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 
 from devices import model
 from devices.sample import DAY, HOUR, MINUTE, SECOND, Event, Sample
+from rules import conditions as c
 from rules import language, vocabulary
 from rules.engine import Engine
+from rules.made import Made, Of, Setting
 from rules.program import compile_rule
 from rules.replay import history, replay
 from rules.step import Heard, Situation, beginning, pass_time, step
@@ -61,8 +63,19 @@ def rule(when, *, moment=False, ladder=None, cooldown="0s", lateness=None, id_="
         f"limits: {{cooldown: {cooldown}{late}}}\nbecause: '{{value}} {{limit}} {{held}}'\n"
     )
     written = language.read(text, file="rule.yaml")
-    assert vocabulary.faults(written, MODELS) == []
+    assert vocabulary.faults(written, MODELS, _by_others(written.rule)) == []
     return compile_rule(written.rule, MODELS)
+
+
+def _by_others(rule):
+    """The traits a rule listens to and the timers it starts, as though other rules made them."""
+    traits = [each for _, each in c.walk(rule.when) if isinstance(each, c.TraitIs)]
+    told = {
+        Setting(Of(rule.scope.each, each.trait), each.equals if isinstance(each.equals, str) else None)
+        for each in traits
+    }
+    timers = {Of(rule.scope.each, action.timer.rule) for _, action in rule.actions() if action.timer is not None}
+    return Made(traits=frozenset(told), timers=frozenset(timers))
 
 
 LASTING = {

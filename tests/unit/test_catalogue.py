@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from devices.errors import ModelInvalid
-from hub.catalogue import load_models, published, read_rule, read_rules
+from hub.catalogue import load_models, made_by_packs, read_rule, read_rules
+from rules.made import Made
 
 MODELS = load_models()
 FIRST = """\
@@ -27,7 +28,7 @@ def test_an_event_that_nothing_publishes_is_a_fault() -> None:
 
 
 def test_a_rule_may_listen_to_what_another_publishes() -> None:
-    assert read_rule(SECOND, MODELS, file="second.yaml", made=frozenset({"made.up"})).rule.id == "second"
+    assert read_rule(SECOND, MODELS, file="second.yaml", made=Made(events=frozenset({"made.up"}))).rule.id == "second"
     read = read_rules([("second.yaml", SECOND), ("first.yaml", FIRST)], MODELS)
     assert [each.rule.id for each in read] == ["second", "first"]
 
@@ -38,5 +39,7 @@ def test_everything_wrong_in_all_of_them_is_named() -> None:
     assert {fault.file for fault in caught.value.faults} == {"first.yaml", "second.yaml"}
 
 
-def test_what_ships_publishes_events() -> None:
-    assert "drying.offered" in published()
+def test_what_ships_makes_something_for_others() -> None:
+    made = made_by_packs()
+    assert "drying.offered" in made.events
+    assert made.names("person") == ["in_park"]

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from time import process_time
 
 import pytest
 
-from devices import model
 from devices.errors import ModelInvalid
 from devices.sample import Event, Sample
-from rules import consent, durations, language, vocabulary
+from rules import consent, durations
 from rules.conditions import Term
 from rules.engine import Engine
 from rules.program import compile_rule
@@ -20,74 +18,34 @@ from rules.step import Heard, Situation, beginning, step
 from rules.subject import Origin, Subject, age, recommended_max_heart_rate
 from rules.vocabulary import faults
 from rules.where import Where
+from tests.rule_texts import DESIGN, MODELS, about, changed, read
 
-MODELS = {
-    each.id: each
-    for path in sorted((Path(__file__).parents[2] / "devices" / "models").glob("*.yaml"))
-    for each in [model.parse(path.read_text(), file=path.name)]
-}
 NEW_YEAR_2026 = 1_767_225_600_000
-
-DESIGN = """\
-id: ease-off                       # immutable id; every saved change is a new version
-title: Ease off when your heart works too hard
-scope: {each: person}              # state is kept per person (or home, device)
-purpose: service                   # what the person must have allowed; the engine sees nothing else
-inputs:
-  limit: {default: person.heart_rate.recommended_max, unit: "/min"}
-when:
-  metric: heart_rate
-  above: $limit
-  clear_below: $limit - 5          # hysteresis
-  for: 10s                         # event time; survives restarts
-  on_gap: {longer_than: 30s, then: hold}
-escalate:
-  - {after: 0s,  level: notice,   then: {command: {to: watch, type: vibrate, args: {strength: 1}}}}
-  - {after: 15s, level: warning,  then: {command: {to: watch, type: vibrate, args: {strength: 3}}}}
-  - {after: 40s, level: critical, then: {command: {to: watch, type: alarm,   args: {sound: true, volume: 10}}}}
-clear:
-  then: {command: {to: watch, type: stop_alarm}}
-limits: {cooldown: 2m, mode: single}
-because: "Your heart has been above {limit:.0f} beats a minute for {held}."
-tests:
-  - name: a climb fires, a blip does not
-    given: [{at: 0s, heart_rate: 120}, {at: 5s, heart_rate: 190, until: 8s}, {at: 60s, heart_rate: 185, until: 120s}]
-    expect: [{at: 70s, level: notice}, {at: 85s, level: warning}, {at: 110s, level: critical}]
-"""
-
-
-def _read(text=DESIGN):
-    return language.read(text, file="rule.yaml")
-
-
-def _changed(old, new):
-    assert old in DESIGN
-    return DESIGN.replace(old, new, 1)
 
 
 def _faults(text):
     with pytest.raises(ModelInvalid) as raised:
-        _read(text)
+        read(text)
     return raised.value.faults
 
 
 def _program(text=DESIGN):
-    return compile_rule(_read(text).rule, MODELS)
+    return compile_rule(read(text).rule, MODELS)
 
 
 # Reading.
 
 
 def test_the_example_of_the_design_is_read_and_contradicts_no_model():
-    assert faults(_read(), MODELS) == []
+    assert faults(read(), MODELS) == []
 
 
 def test_the_example_of_the_design_passes_its_own_test():
-    assert rehearse(_read().rule, MODELS) == []
+    assert rehearse(read().rule, MODELS) == []
 
 
 def test_words_in_one_language_stand_for_both():
-    rule = _read().rule
+    rule = read().rule
     assert rule.title.en == rule.title.ko == "Ease off when your heart works too hard"
 
 
@@ -115,7 +73,7 @@ def test_words_in_one_language_stand_for_both():
     ],
 )
 def test_a_fault_is_named_with_its_line_and_path(old, new, line, path, reason):
-    faults = _faults(_changed(old, new))
+    faults = _faults(changed(old, new))
     found = [fault for fault in faults if fault.path.startswith(path) and reason in fault.reason]
     assert found, faults
     assert found[0].file == "rule.yaml"
@@ -123,12 +81,12 @@ def test_a_fault_is_named_with_its_line_and_path(old, new, line, path, reason):
 
 
 def test_everything_wrong_in_a_rule_is_named_at_once():
-    text = _changed("id: ease-off ", "id: EASE ").replace("for: 10s", "for: ten").replace("mode: single", "mode: many")
+    text = changed("id: ease-off ", "id: EASE ").replace("for: 10s", "for: ten").replace("mode: single", "mode: many")
     assert [fault.line for fault in _faults(text)] == [1, 11, 19]
 
 
 def test_the_steps_of_a_ladder_come_in_order():
-    [fault] = _faults(_changed("after: 40s", "after: 14s"))
+    [fault] = _faults(changed("after: 40s", "after: 14s"))
     assert "in order of time" in fault.reason
 
 
@@ -140,12 +98,12 @@ def test_a_rule_answers_with_something():
 
 def test_a_step_may_not_be_called_clear():
     """The end of an episode is decided at level `clear`; a step of that name would have the same decision id."""
-    assert _faults(_changed("level: critical", "level: clear"))
+    assert _faults(changed("level: critical", "level: clear"))
 
 
 @pytest.mark.parametrize("because", ["Above {limit", "For {held:d}.", "{limit.__class__}", "{0}", "{limit!r}"])
 def test_a_because_that_cannot_be_said_is_a_fault(because):
-    text = _changed("Your heart has been above {limit:.0f} beats a minute for {held}.", because)
+    text = changed("Your heart has been above {limit:.0f} beats a minute for {held}.", because)
     assert [fault.path.split(".")[0] for fault in _faults(text)] == ["because"]
 
 
@@ -196,14 +154,14 @@ def test_a_duration_has_an_end(text):
     ],
 )
 def test_a_term_is_a_number_or_an_input_with_a_number_added(written, term):
-    assert _read(_changed("clear_below: $limit - 5", f"clear_below: {written}")).rule.when.clear_below == term
+    assert read(changed("clear_below: $limit - 5", f"clear_below: {written}")).rule.when.clear_below == term
 
 
 @pytest.mark.parametrize(
     "written", ["$limit - $limit", "5 - $limit", "$Limit", "$", "$limit -", "$limit - -5", "'5'", "null x"]
 )
 def test_what_is_no_term_is_a_fault(written):
-    assert [fault.path for fault in _faults(_changed("above: $limit\n", f"above: {written}\n"))] == ["when.above"]
+    assert [fault.path for fault in _faults(changed("above: $limit\n", f"above: {written}\n"))] == ["when.above"]
 
 
 def test_a_limit_of_a_person_is_the_fact_or_what_was_tuned_with_the_number_added():
@@ -211,181 +169,13 @@ def test_a_limit_of_a_person_is_the_fact_or_what_was_tuned_with_the_number_added
     assert program.number(term, Subject("p", 1980), NEW_YEAR_2026) == pytest.approx(170.8)
     assert program.number(term, Subject("p"), NEW_YEAR_2026) is None
     assert program.number(term, Subject("p", tuned={"ease-off.limit": 150.0}), NEW_YEAR_2026) == 145
-    plain = _program(_changed("person.heart_rate.recommended_max", "150"))
+    plain = _program(changed("person.heart_rate.recommended_max", "150"))
     assert plain.number(term, Subject("p"), NEW_YEAR_2026) == 145
 
 
 def test_the_same_text_is_the_same_version_and_another_is_another():
     assert _program().version == _program().version
-    assert _program().version != _program(_changed("for: 10s ", "for: 11s ")).version
-
-
-# Against the models.
-
-
-def _contradictions(text):
-    return [(fault.path, fault.line, fault.reason) for fault in faults(_read(text), MODELS)]
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "path", "line", "said"),
-    [
-        ("metric: heart_rate", "metric: heart_rat", "when.metric", 8, "has the metric 'heart_rat'"),
-        ("metric: heart_rate", "metric: sleep_stage", "when.metric", 8, "a state, not a number"),
-        ("above: $limit\n", "above: 300\n", "when.above", 9, "never true"),
-        ("above: $limit\n", "above: 10\n", "when.above", 9, "always true"),
-        ("above: $limit\n", "above: $ceiling\n", "when.above", 9, "$ceiling is not among the inputs"),
-        ("clear_below: $limit - 5", "clear_below: $limit + 5", "when.clear_below", 10, "must not be over above"),
-        ('unit: "/min"', "unit: kg", "when.above", 9, "$limit is in kg, heart_rate in /min"),
-        ('unit: "/min"', "unit: kg", "inputs.limit.unit", 6, "is in /min, not in kg"),
-        ('unit: "/min"', "unit: beats", "inputs.limit.unit", 6, "not a known UCUM code"),
-        ("  limit: {", "  spare: {default: 1}\n  limit: {", "inputs.spare", 6, "is not used"),
-        ("each: person", "each: home", "inputs.limit.default", 6, "facts about a person"),
-        ("to: watch, type: stop_alarm", "to: wach, type: stop_alarm", "clear.then.0.command", 18, "'wach'"),
-        ("type: stop_alarm", "type: stop_alert", "clear.then.0.command", 18, "'stop_alert'"),
-        ("strength: 3", "strength: 9", "escalate.1.then.0.command", 15, "outside 1 to 5"),
-        ("args: {strength: 3}", "args: {force: 3}", "escalate.1.then.0.command", 15, "'force'"),
-        ("above {limit:.0f}", "above {speed}", "because", 20, "cannot fill in {speed}"),
-        ("heart_rate: 120", "heart_rat: 120", "tests.0.given.0.heart_rat", 23, "'heart_rat'"),
-        ("heart_rate: 120", "heart_rate: 900", "tests.0.given.0.heart_rate", 23, "900"),
-        ("heart_rate: 120", "event: fainted", "tests.0.given.0.event", 23, "'fainted'"),
-    ],
-)
-def test_a_contradiction_is_named_with_its_path_and_line(old, new, path, line, said):
-    found = [each for each in _contradictions(_changed(old, new)) if each[0] == path]
-    assert found, _contradictions(_changed(old, new))
-    assert found[0][1] == line
-    assert said in found[0][2]
-
-
-def _about(when):
-    return f"""\
-id: one
-title: One
-scope: {{each: person}}
-purpose: service
-because: "{{value}}"
-then: {{notify: {{text: hello}}}}
-when:
-{when}
-"""
-
-
-@pytest.mark.parametrize(
-    ("when", "path", "line", "said"),
-    [
-        ("  event: fainted", "when.event", 8, "has the event 'fainted'"),
-        ("  count_of: fainted\n  window: 1h\n  above: 2", "when.count_of", 8, "has the event 'fainted'"),
-        ("  absent: fainting\n  for: 1h", "when.absent", 8, "the metric or event 'fainting'"),
-        ("  daily: heart_rat\n  agg: mean\n  rises: 3", "when.daily", 8, "the metric 'heart_rat'"),
-        ("  changed: sleep_stage\n  to: snoring", "when.to", 9, "never 'snoring'"),
-        ("  metric: sleep_stage\n  equals: snoring", "when.equals", 9, "never 'snoring'"),
-        ("  metric: heart_rate\n  equals: fast", "when.equals", 9, "is a number"),
-        ("  metric: heart_rate\n  between: [120, 100]", "when.between", 9, "from the lower to the higher"),
-        ("  metric: steps\n  window: 1h\n  agg: mean\n  above: 5", "when.agg", 10, "is a counter"),
-        ("  metric: heart_rate\n  rises_above: 500", "when.rises_above", 9, "never happens"),
-        ("  metric: heart_rate\n  rises_above: 100\n  rearm_below: 110", "when.rearm_below", 10, "must not be over"),
-        ("  any:\n  - event: worn\n  - {metric: heart_rate, above: 100}", "when.any", 8, "cannot be mixed in any"),
-        ("  not:\n    event: worn", "when.not", 8, "a moment cannot be here"),
-        ("  total: {event: worn}\n  per: day\n  above: 1h", "when.total", 8, "a moment cannot be here"),
-        (
-            "  sequence:\n  - event: worn\n  - {metric: heart_rate, above: 100}\n  within: 1h",
-            "when.sequence.1",
-            10,
-            "only moments",
-        ),
-        ("  all:\n  - event: worn\n  for: 10s", "when.for", 10, "for is not for moments"),
-        (
-            "  any:\n  - event: removed\n  - all: [{event: worn}]\n    for: 10s",
-            "when.any.1.for",
-            11,
-            "for is not for moments",
-        ),
-        ("  present: apart", "when.present", 8, "apart from themselves"),
-    ],
-)
-def test_a_condition_that_cannot_be_is_named_with_its_path_and_line(when, path, line, said):
-    found = [each for each in _contradictions(_about(when)) if each[0] == path]
-    assert found, _contradictions(_about(when))
-    assert found[0][1] == line
-    assert said in found[0][2]
-
-
-def test_all_contradictions_are_named_at_once():
-    text = _changed("metric: heart_rate", "metric: heart_rat").replace("strength: 3", "strength: 9")
-    text = text.replace("type: stop_alarm", "type: stop_alert").replace("above {limit:.0f}", "above {speed}")
-    text = text.replace("heart_rate: 120", "heart_rat: 120")
-    assert {fault.line for fault in faults(_read(text), MODELS)} == {8, 15, 18, 20, 23}
-
-
-def test_a_moment_has_no_ladder_and_no_end():
-    text = _about("  event: worn").replace(
-        "then: {notify: {text: hello}}",
-        "escalate: [{after: 5s, level: notice, then: {notify: {text: hello}}}]\nclear: {then: {notify: {text: over}}}",
-    )
-    assert [path for path, *_ in _contradictions(text)] == ["escalate.0.after", "clear"]
-
-
-@pytest.mark.parametrize(
-    ("when", "path", "said"),
-    [
-        ("all: [{metric: heart_rate, above: 150}, {metric: heart_rate, below: 100}]", "when.all.1.below", "never true"),
-        ("all: [{trait: calm, above: 1}, {not: {trait: calm, above: 1}}]", "when.all.1", "here and not here"),
-        (
-            "{sequence: [{event: worn}, {event: removed}], within: 1m, without: {event: removed}}",
-            "when.without",
-            "never",
-        ),
-        ("{changed: sleep_stage, from: awake, to: awake}", "when.to", "never happens"),
-        ("{daily: heart_rate, agg: mean, above: 1000}", "when.above", "never true"),
-        ("{metric: heart_rate, above: 100, clear_below: 20}", "when.clear_below", "never over"),
-        ("{metric: heart_rate, rises_above: 260}", "when.rises_above", "never happens"),
-        ("{count_of: worn, window: 1h, below: 0}", "when.below", "none or more"),
-        ("{count_of: worn, window: 1h, between: [5, 2]}", "when.between", "lower to the higher"),
-        ("{metric: steps, window: 1h, agg: rate, between: [5, 2]}", "when.between", "lower to the higher"),
-        ("{metric: heart_rate, window: 1h, agg: count, below: 0}", "when.below", "none or more"),
-        ("{total: {metric: heart_rate, above: 100}, per: day, above: 25h}", "when.above", "not that long"),
-        ("{during: {from: '22:00', to: '22:00'}}", "when.during.to", "ends when it begins"),
-        ("{during: {from: '22:00', to: '06:00', days: []}}", "when.during.days", "no day"),
-        ("{metric: heart_rate, of: wtach, above: 100}", "when.of", "do you mean 'watch'"),
-        ("{event: worn, of: wtach}", "when.of", "do you mean 'watch'"),
-        ("{event: workout.ended, where: 'data.sprot == \"x\"'}", "when.where", "no field 'sprot'"),
-        ("{event: workout.ended, where: data.sport}", "when.where", "true or false"),
-        ("{event: worn, where: '1 + 1'}", "when.where", "true or false"),
-        ("{metric: heart_rate, where: value + 1.0}", "when.where", "true or false"),
-    ],
-)
-def test_what_can_never_be_is_an_error_at_save(when, path, said):
-    when = when if when.startswith("{") else "{" + when + "}"
-    found = [(fault.path, fault.reason) for fault in _contradicted(f"  {when}")]
-    assert any(where == path and said in reason for where, reason in found), found
-
-
-def test_a_fault_of_both_languages_is_told_once_and_an_input_that_is_only_said_is_used():
-    text = DESIGN.replace("inputs:", "inputs:\n  said: {default: 5}", 1)
-    text = text.replace('because: "', 'because: "{said} {strange} ', 1)
-    found = vocabulary.faults(language.read(text, file="rule.yaml"), MODELS)
-    assert [(fault.path, fault.reason[:26]) for fault in found] == [("because", "cannot fill in {strange}; ")]
-
-
-def _contradicted(when):
-    written = language.read(_about(when), file="rule.yaml")
-    return vocabulary.faults(written, MODELS)
-
-
-@pytest.mark.parametrize(
-    "when",
-    [
-        "{all: [{metric: heart_rate, above: 100}, {metric: heart_rate, below: 150}]}",
-        "{metric: heart_rate, of: watch1, above: 100}",
-        "{metric: heart_rate, of: laundry, above: 100}",
-        "{event: workout.ended, where: 'data.sport == \"data.sprot\" && data.distance_m > 1.0'}",
-        "{event: zone.entered, where: 'data.zone == \"garden\"'}",
-        "{total: {metric: heart_rate, above: 100}, per: week, above: 100h}",
-    ],
-)
-def test_what_can_be_is_none(when):
-    assert _contradicted(f"  {when}") == []
+    assert _program().version != _program(changed("for: 10s ", "for: 11s ")).version
 
 
 # What is meant badly.
@@ -411,30 +201,30 @@ def _refused(text, said):
         ("[" * 100_000, "nested deeper than 32"),
         ("- " * 100_000, "nested deeper than 32"),
         (DESIGN.replace("for: 10s ", "for: " + "9" * 200_000 + "s "), "400 days at most"),
-        (_about("  metric: heart_rate\n  window: 32d\n  agg: mean\n  above: 100"), "less than or equal to"),
-        (_about("  metric: heart_rate\n  window: 0s\n  agg: mean\n  above: 100"), "greater than 0"),
-        (_about("  all: [" + "{event: worn}, " * 13 + "]"), "at most 12"),
+        (about("  metric: heart_rate\n  window: 32d\n  agg: mean\n  above: 100"), "less than or equal to"),
+        (about("  metric: heart_rate\n  window: 0s\n  agg: mean\n  above: 100"), "greater than 0"),
+        (about("  all: [" + "{event: worn}, " * 13 + "]"), "at most 12"),
         (
-            _about("  all: [" + ("{any: [" + "{metric: heart_rate, above: 100}, " * 12 + "]}, ") * 12 + "]"),
+            about("  all: [" + ("{any: [" + "{metric: heart_rate, above: 100}, " * 12 + "]}, ") * 12 + "]"),
             "100 conditions at most",
         ),
-        (_about("  schedule: '* * * * *'"), "names its minutes"),
-        (_about("  schedule: '61 * * * *'"), "not a schedule"),
-        (_about("  schedule: 'soon'"), "not a schedule"),
-        (_about("  schedule: '0,15,30,45 * * * * *'"), "five fields"),
-        (_about("  happens: often"), "a condition says one of"),
-        (_changed("{at: 0s, heart_rate: 120}", ", ".join(["{at: 0s, heart_rate: 120}"] * 5_000)), "at most 200"),
+        (about("  schedule: '* * * * *'"), "names its minutes"),
+        (about("  schedule: '61 * * * *'"), "not a schedule"),
+        (about("  schedule: 'soon'"), "not a schedule"),
+        (about("  schedule: '0,15,30,45 * * * * *'"), "five fields"),
+        (about("  happens: often"), "a condition says one of"),
+        (changed("{at: 0s, heart_rate: 120}", ", ".join(["{at: 0s, heart_rate: 120}"] * 5_000)), "at most 200"),
         (
-            _changed("  - name: a climb", "    members: 1000000000\n  - name: a climb").replace(
+            changed("  - name: a climb", "    members: 1000000000\n  - name: a climb").replace(
                 "tests:\n    members",
                 "tests:\n  - name: m\n    given: [{at: 0s, heart_rate: 1}]\n    expect: []\n    members",
             ),
             "less than or equal to 20",
         ),
-        (_changed("    given:", "    members: 0\n    given:"), "greater than or equal to 1"),
-        (_changed("    given:", "    start: someday\n    given:"), "Invalid isoformat"),
-        (_changed("    given:", "    start: '2026-01-01T00:00:00'\n    given:"), "with its zone"),
-        (_changed("    given:", "    start: '9999-12-31T23:59:59Z'\n    given:"), "of this century"),
+        (changed("    given:", "    members: 0\n    given:"), "greater than or equal to 1"),
+        (changed("    given:", "    start: someday\n    given:"), "Invalid isoformat"),
+        (changed("    given:", "    start: '2026-01-01T00:00:00'\n    given:"), "with its zone"),
+        (changed("    given:", "    start: '9999-12-31T23:59:59Z'\n    given:"), "of this century"),
     ],
     ids=lambda text: text[:12] + str(len(text)),
 )
@@ -475,7 +265,7 @@ def test_an_expression_that_is_more_than_an_expression_is_refused(source, said):
     assert said in str(raised.value)
     assert len(str(raised.value)) < 400
     quoted = json.dumps(source)
-    assert [fault.path for fault in _faults(_about(f"  event: worn\n  where: {quoted}"))] == ["when.where"]
+    assert [fault.path for fault in _faults(about(f"  event: worn\n  where: {quoted}"))] == ["when.where"]
 
 
 @pytest.mark.parametrize(
@@ -521,7 +311,7 @@ def test_what_goes_over_a_long_list_costs_little():
 def test_a_test_that_gives_too_much_fails_and_says_so(sources):
     given = ", ".join(f"{{at: 0s, until: 2d, of: d{n}, heart_rate: 100}}" for n in range(sources))
     [failure] = rehearse(
-        _read(DESIGN[: DESIGN.index("    given:")] + f"    given: [{given}]\n    expect: []\n").rule, MODELS
+        read(DESIGN[: DESIGN.index("    given:")] + f"    given: [{given}]\n    expect: []\n").rule, MODELS
     )
     assert "gives more than 100,000 values" in failure.reason
 
@@ -529,9 +319,9 @@ def test_a_test_that_gives_too_much_fails_and_says_so(sources):
 def test_tests_that_together_cost_too_much_fail_and_say_so():
     windows = ", ".join(["{metric: heart_rate, window: 1d, agg: mean, above: 100}"] * 12)
     case = "{name: n, given: [{at: 0s, until: 6h, heart_rate: 70}], expect: []}"
-    text = _about(f"  any: [{windows}]") + f"tests: [{', '.join([case] * 4)}]\n"
+    text = about(f"  any: [{windows}]") + f"tests: [{', '.join([case] * 4)}]\n"
     begun = process_time()
-    failures = rehearse(_read(text).rule, MODELS)
+    failures = rehearse(read(text).rule, MODELS)
     assert process_time() - begun < 30
     assert [failure.place for failure in failures] == [1, 2, 3]
     assert all("too many values" in failure.reason for failure in failures)
@@ -541,7 +331,7 @@ def test_tests_that_together_cost_too_much_fail_and_say_so():
 
 
 def test_a_wrong_expectation_is_reported_with_what_was_decided():
-    [failure] = rehearse(_read(_changed("{at: 70s, level: notice}", "{at: 71s, level: notice}")).rule, MODELS)
+    [failure] = rehearse(read(changed("{at: 70s, level: notice}", "{at: 71s, level: notice}")).rule, MODELS)
     assert failure.case == "a climb fires, a blip does not"
     assert failure.expected[0] == (71_000, "notice")
     assert failure.decided == [(70_000, "notice"), (85_000, "warning"), (110_000, "critical")]
@@ -550,7 +340,7 @@ def test_a_wrong_expectation_is_reported_with_what_was_decided():
 @pytest.mark.parametrize("expect", ["[]", "[{at: 70s, level: notice}]", "[{at: 70s, level: clear}]"])
 def test_an_incomplete_expectation_is_reported(expect):
     start = DESIGN.index("    expect:")
-    assert len(rehearse(_read(DESIGN[:start] + f"    expect: {expect}\n").rule, MODELS)) == 1
+    assert len(rehearse(read(DESIGN[:start] + f"    expect: {expect}\n").rule, MODELS)) == 1
 
 
 def test_a_stretch_with_an_end_gives_way_to_what_was_before():
@@ -560,7 +350,7 @@ def test_a_stretch_with_an_end_gives_way_to_what_was_before():
         "    given: [{at: 0s, heart_rate: 100}, {at: 10s, heart_rate: 190, until: 25s}, {at: 39s, heart_rate: 100}]\n"
         "    expect: [{at: 20s, level: notice}, {at: 25s, level: clear}]\n"
     )
-    assert rehearse(_read(text).rule, MODELS) == []
+    assert rehearse(read(text).rule, MODELS) == []
 
 
 # What a decision says.
@@ -599,9 +389,9 @@ def test_an_episode_takes_every_step_once_and_ends():
 
 
 def test_counted_events_may_be_held_against_the_days():
-    program = _program(_about("  {count_of: workout.ended, window: 1h, above: 0, where: 'data.sport == days[0]'}"))
+    program = _program(about("  {count_of: workout.ended, window: 1h, above: 0, where: 'data.sport == days[0]'}"))
     event = Event("watch", "e1", "workout.ended", NEW_YEAR_2026, {"sport": "2026-01-01"})
-    case = _read().rule.tests[0]
+    case = read().rule.tests[0]
     assert len(Engine([program]).feed([event], surroundings=Stage(case), now=0)) == 1
 
 
