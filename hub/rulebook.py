@@ -16,7 +16,7 @@ import structlog
 
 from devices.errors import Conflict, HubError, Invalid, NotFound
 from devices.model import Model
-from devices.sample import DAY, Instant
+from devices.sample import Instant
 from hub.catalogue import Shipped, read_rule, read_rules, read_untested
 from hub.history import Histories
 from hub.pipeline import GRACE, Pipeline
@@ -30,15 +30,13 @@ from rules.engine import Engine
 from rules.language import Rule, Written
 from rules.made import NOTHING, Made
 from rules.program import Program, compile_rule
-from rules.replay import replay
+from rules.replay import REMEMBERED, replay
 from rules.step import Outcome, Situation, beginning, explain
 from rules.subject import Subject
 from rules.view import Clause
 
 log = structlog.get_logger()
 
-REMEMBERED: Instant = 35 * DAY
-"""How far back a rule that is put on looks, so that it knows what it would know had it been on."""
 RULES_LIMIT = 2_000
 PROGRAMS_KEPT = 5_000
 OWN = "own"
@@ -228,7 +226,7 @@ class Rulebook:
         found = replay_all(
             program.rule,
             subjects,
-            lambda subject: self._histories.of(program, subject, since=since, until=until),
+            lambda subject, known: self._histories.of(program, subject, since=known, until=until),
             since=since,
             until=min(until, _now()),
         )

@@ -239,7 +239,7 @@ def _meet(past: Past, written: Written, asked: Asked, models: dict[str, Model]) 
         found = replay_all(
             written.rule,
             subjects,
-            lambda subject: past.histories.of(program, subject, since=asked.since, until=asked.until),
+            lambda subject, known: past.histories.of(program, subject, since=known, until=asked.until),
             since=asked.since,
             until=min(asked.until, time.time_ns() // 1_000_000),
         )

@@ -18,7 +18,7 @@ from hub.catalogue import load_models
 from rules.decision import Decision
 from rules.language import Rule
 from rules.program import Program, compile_rule
-from rules.replay import History, replay
+from rules.replay import REMEMBERED, History, replay
 from rules.subject import Subject
 
 Outcome = TypeVar("Outcome")
@@ -29,10 +29,10 @@ WORTH_IT = 4
 
 
 class _Asked(NamedTuple):
-    """The rule, pickled, and the span."""
+    """The rule, pickled, and the span that is asked about."""
 
     rule: bytes
-    since: Instant | None
+    since: Instant
     until: Instant
 
 
@@ -47,15 +47,19 @@ class Found(NamedTuple):
 def replay_all(
     rule: Rule,
     subjects: Sequence[Subject],
-    past_of: Callable[[Subject], History],
+    past_of: Callable[[Subject, Instant], History],
     *,
-    since: Instant | None = None,
+    since: Instant,
     until: Instant,
     cores: int | None = None,
 ) -> Generator[Found, None, None]:
-    """What a rule would have decided, scope by scope and in their order; `past_of` is called in this process."""
+    """What a rule would have decided had it been put on at `since`, scope by scope and in their order.
+
+    `past_of` gives a scope's history from some time on, from before `since`: a rule that is put on knows what was. It is called
+    in this process.
+    """
     asked = _Asked(pickle.dumps(rule), since, until)
-    work = ((replay_one, (asked, subject, past_of(subject))) for subject in subjects)
+    work = ((replay_one, (asked, subject, past_of(subject, since - REMEMBERED))) for subject in subjects)
     yield from spread(work, cores=cores, count=len(subjects))
 
 
@@ -79,8 +83,9 @@ def spread(
 
 def replay_one(asked: _Asked, subject: Subject, past: History) -> Found:
     """One scope."""
-    replayed = replay(_program(asked.rule), subject, past, since=asked.since, until=asked.until)
-    return Found(replayed.scope, replayed.decisions, replayed.samples)
+    replayed = replay(_program(asked.rule), subject, past, since=asked.since - REMEMBERED, until=asked.until)
+    decisions = [each for each in replayed.decisions if each.observed_at >= asked.since]
+    return Found(replayed.scope, decisions, replayed.samples)
 
 
 def _ahead(

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from devices.sample import Event, Instant, Sample
+from devices.sample import DAY, Event, Instant, Sample
 from rules.cell import Cell
 from rules.chain import DEPTH_LIMIT, FOLLOW_LIMIT, MADE_BY_RULE, Link, links
 from rules.decision import Decision
@@ -25,6 +25,8 @@ from rules.view import View
 
 _CHUNK_FIRST, _CHUNK_LIMIT = 64, 65_536
 _NO_TEXT = -1
+REMEMBERED: Instant = 35 * DAY
+"""How far back a rule looks from where it begins, put on or replayed, so that it knows what it would know had it been on."""
 
 
 @dataclass(frozen=True, slots=True)

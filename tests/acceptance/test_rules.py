@@ -21,7 +21,7 @@ from tests.devices import TestDevice
 from tests.harness import PASSWORD, HubProcess, add_device, add_home, add_person, eventually, ok, running
 
 START = 1_790_000_000_000
-SECOND = 1_000
+SECOND, DAY = 1_000, 86_400_000
 
 
 @pytest.fixture
@@ -252,6 +252,26 @@ def test_a_replay_finds_what_fired_and_what_another_version_would_have_done(api,
     bad = api.post("/v1/rules/replayed/replay", json={"from": rfc3339(START), "to": rfc3339(START)})
     assert bad.status_code == 422
     assert api.get("/v1/rules/replays/none").status_code == 404
+
+
+def test_a_replay_knows_what_was_before_its_span(api, hub) -> None:
+    put(
+        api, "rising", written("rising", "when: {daily: heart_rate, agg: mean, rises: 3}\nthen: {notify: {text: Rest}}")
+    )
+    lasting = (
+        "when: {all: [{metric: weight, above: 80}, {metric: heart_rate, above: 70}]}\nthen: {notify: {text: Rest}}"
+    )
+    put(api, "lasting", written("lasting", lasting))
+    with wearer(api, "ruth") as watch:
+        tell(hub, watch, [(START - DAY, 85)], "weight")
+        tell(hub, watch, [(START + day * DAY, 60 + 3 * day) for day in range(6)])
+    [first, *_] = eventually(lambda: fired(api, "rising", "ruth"))
+    day = {"from": rfc3339(first[0] - 1), "to": rfc3339(first[0] + DAY)}
+    assert [instant(each["observed_at"]) for each in replayed(api, "rising", **day)["decisions"]] == [first[0]]
+    begun = replayed(api, "lasting", **{"from": rfc3339(START + 3 * DAY), "to": rfc3339(START + 5 * DAY)})
+    assert [instant(each["observed_at"]) for each in begun["decisions"]] == [START + 4 * DAY]
+    over = replayed(api, "lasting", **{"from": rfc3339(START + 5 * DAY), "to": rfc3339(START + 6 * DAY)})
+    assert over["decisions"] == []
 
 
 def test_a_replay_of_many_on_all_cores_finds_for_each_what_fired(api, hub) -> None:
