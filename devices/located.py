@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -17,6 +17,8 @@ _TAG = "tag:yaml.org,2002:"
 _PLAIN = frozenset(_TAG + name for name in ("str", "int", "float", "bool", "null"))
 _JSON_NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?[eE][+-]?\d+")
 _SURROGATES = re.compile(r"\\u(d[89ab][0-9a-f]{2})\\u(d[c-f][0-9a-f]{2})", re.IGNORECASE)
+_OF_THE_SCHEMA = re.compile(r"^(literal|function-\w+|list|dict|tuple)?\[.*\]$|^function-\w+\(.*")
+"""Steps of a path that tell which alternative was tried."""
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """The quick one, where PyYAML was built with it."""
@@ -26,45 +28,74 @@ Lines: TypeAlias = dict[Path, int]
 Validated = TypeVar("Validated", bound=BaseModel)
 
 
-def read(
-    text: str, schema: type[Validated], *, file: str, unwritten: frozenset[str] = frozenset()
-) -> tuple[Validated, Lines]:
-    """Read YAML `text` as `schema`; with the lines of its parts. `unwritten` are names in paths that only the schema has.
+class Tree(NamedTuple):
+    """What a text says, the line of every path in it, what is wrong with it, and where nothing could be read."""
+
+    said: Any
+    lines: Lines
+    faults: list[Fault]
+    unread: list[Path]
+
+
+def read(text: str, schema: type[Validated], *, file: str) -> tuple[Validated, Lines]:
+    """Read YAML `text` as `schema`; with the lines of its parts.
 
     Raises `ModelInvalid` with everything wrong in it, each with file, line and path.
     """
-    tree, lines = parse(text, file=file)
+    tree = grow(text, file=file)
     try:
-        return schema.model_validate(tree), lines
+        validated = schema.model_validate(tree.said)
     except ValidationError as error:
-        raise ModelInvalid([_fault(each, lines, file, unwritten) for each in error.errors()]) from error
+        raise ModelInvalid(misshapen(tree, error, file=file)) from error
+    if tree.faults:
+        raise ModelInvalid(tree.faults)
+    return validated, tree.lines
+
+
+def misshapen(tree: Tree, error: ValidationError, *, file: str, unwritten: frozenset[str] = frozenset()) -> list[Fault]:
+    """What is wrong in a tree and with its shape; `unwritten` are names in paths that only the schema has."""
+    found = list(tree.faults)
+    for each in error.errors():
+        path = written_path(each, unwritten)
+        if not any(path[: len(above)] == above for above in tree.unread):
+            found.append(fault_at(tree.lines, path, file=file, reason=each["msg"].removeprefix("Value error, ")))
+    return found
+
+
+def written_path(error: Any, unwritten: frozenset[str]) -> Path:
+    """Where in the text a mistake in its shape is."""
+    return tuple(part for part in error["loc"] if part not in unwritten and not _OF_THE_SCHEMA.search(str(part)))
 
 
 def parse(text: str, *, file: str) -> tuple[Any, Lines]:
-    """The plain tree of a YAML or JSON text, and the line of every path in it: what JSON can say, and nothing else.
+    """The plain tree of a YAML or JSON text, and the line of every path in it. Raises `ModelInvalid`."""
+    tree = grow(text, file=file)
+    if tree.faults:
+        raise ModelInvalid(tree.faults)
+    return tree.said, tree.lines
+
+
+def grow(text: str, *, file: str) -> Tree:
+    """The plain tree of a YAML or JSON text: what JSON can say, and nothing else.
 
     Read as YAML 1.2 has it, in which JSON is YAML: `22:00`, `on` and `2026-01-01` are texts. Aliases and repeated keys are
-    refused.
+    faults; what cannot be read is `None`. Raises `ModelInvalid` if it is no YAML.
     """
     if len(text) > SIZE_LIMIT:
         raise ModelInvalid([Fault(file=file, line=1, path="", reason=f"larger than {SIZE_LIMIT // 1024} KiB")])
-    lines: Lines = {}
-    faults: list[Fault] = []
+    tree = Tree({}, {}, [], [])
     try:
         if text.lstrip().startswith("{"):
             text = _SURROGATES.sub(_joined, text)
         _look_ahead(text, file)
         node = yaml.compose(text, Loader=_Loader)
-        tree = _plain(node, (), lines, faults, file) if node is not None else None
+        return tree._replace(said=_plain(node, (), tree, file) if node is not None else None)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
         raise ModelInvalid([Fault(file=file, line=line, path="", reason=str(error.problem))]) from error
     except (yaml.YAMLError, RecursionError) as error:
         raise ModelInvalid([Fault(file=file, line=1, path="", reason=str(error).split("\n", 1)[0])]) from error
-    if faults:
-        raise ModelInvalid(faults)
-    return tree, lines
 
 
 def _look_ahead(text: str, file: str) -> None:
@@ -96,28 +127,23 @@ def fault_at(lines: Lines, path: Path, *, file: str, reason: str) -> Fault:
     return Fault(file=file, line=lines.get(path, 1), path=".".join(map(str, shown)), reason=reason)
 
 
-def _fault(error: Any, lines: Lines, file: str, unwritten: frozenset[str]) -> Fault:
-    path = tuple(part for part in error["loc"] if part not in unwritten)
-    return fault_at(lines, path, file=file, reason=error["msg"].removeprefix("Value error, "))
-
-
-def _plain(node: yaml.Node, path: Path, lines: Lines, faults: list[Fault], file: str) -> Any:
-    lines[path] = node.start_mark.line + 1
+def _plain(node: yaml.Node, path: Path, tree: Tree, file: str) -> Any:
+    tree.lines[path] = node.start_mark.line + 1
     match node:
         case yaml.MappingNode() if node.tag == f"{_TAG}map":
-            return _mapping(node, path, lines, faults, file)
+            return _mapping(node, path, tree, file)
         case yaml.SequenceNode() if node.tag == f"{_TAG}seq":
-            return [_plain(each, (*path, i), lines, faults, file) for i, each in enumerate(node.value)]
+            return [_plain(each, (*path, i), tree, file) for i, each in enumerate(node.value)]
         case yaml.ScalarNode():
             try:
                 return _scalar(node)
             except (ValueError, KeyError, AttributeError, OverflowError, yaml.YAMLError):
-                faults.append(fault_at(lines, path, file=file, reason=f"{str(node.value)[:40]!r} cannot be read"))
-                return None
+                reason = f"{str(node.value)[:40]!r} cannot be read"
         case _:
-            kind = node.tag.removeprefix(_TAG)
-            faults.append(fault_at(lines, path, file=file, reason=f"{kind} is nothing that JSON could say"))
-            return None
+            reason = f"{node.tag.removeprefix(_TAG)} is nothing that JSON could say"
+    tree.faults.append(fault_at(tree.lines, path, file=file, reason=reason))
+    tree.unread.append(path)
+    return None
 
 
 def _scalar(node: yaml.ScalarNode) -> Any:
@@ -143,14 +169,14 @@ def _joined(pair: re.Match[str]) -> str:
     return f"\\U{ord(whole):08x}"
 
 
-def _mapping(node: yaml.MappingNode, path: Path, lines: Lines, faults: list[Fault], file: str) -> dict[str, Any]:
-    tree: dict[str, Any] = {}
+def _mapping(node: yaml.MappingNode, path: Path, tree: Tree, file: str) -> dict[str, Any]:
+    said: dict[str, Any] = {}
     for key_node, value_node in node.value:
         key = str(key_node.value)
         here = (*path, key)
-        if key in tree:
+        if key in said:
             line = key_node.start_mark.line + 1
-            faults.append(Fault(file=file, line=line, path=".".join(map(str, here)), reason="said twice"))
-        tree[key] = _plain(value_node, here, lines, faults, file)
-        lines[here] = key_node.start_mark.line + 1
-    return tree
+            tree.faults.append(Fault(file=file, line=line, path=".".join(map(str, here)), reason="said twice"))
+        said[key] = _plain(value_node, here, tree, file)
+        tree.lines[here] = key_node.start_mark.line + 1
+    return said

@@ -130,20 +130,22 @@ class _Checked(NamedTuple):
 
 def _checked(files: Iterable[Path]) -> _Checked:
     """Every file read and held against the device models; rules may listen to one another, and to the packs."""
-    from hub.catalogue import load_catalogues, load_models, made_by_packs, rule_text
-    from rules import language, vocabulary
+    from hub.catalogue import check, load_models, made_by_packs, rule_text
+    from rules import draft
 
     checked = _Checked(load_models(), {}, {})
-    made = made_by_packs()
-    for path in files:
+    drafts = {}
+    for path in dict.fromkeys(files):
+        checked.faults[path] = []
         try:
-            checked.rules[path] = language.read(_text(path, rule_text), file=str(path))
-            checked.faults[path] = []
+            drafts[path] = draft.read(_text(path, rule_text), file=str(path))
         except ModelInvalid as error:
             checked.faults[path] = [_named(fault, path) for fault in error.faults]
-    made = made.and_by(written.rule for written in checked.rules.values())
-    for path, written in checked.rules.items():
-        checked.faults[path] = vocabulary.faults(written, checked.models, made, load_catalogues())
+    found = check(list(drafts.values()), checked.models, made=made_by_packs(), tested=False)
+    for (path, read), faults in zip(drafts.items(), found, strict=True):
+        checked.faults[path] = faults
+        if not faults:
+            checked.rules[path] = read.written
     return checked
 
 

@@ -6,9 +6,18 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from devices import located
+from devices.errors import ModelInvalid
 from devices.located import Lines
 from rules import conditions
 from rules.catalogue import CATALOGUE_ID, Tag
@@ -260,15 +269,25 @@ class Rule(Part):
     because: Annotated[Words, AfterValidator(_spoken)]
     tests: list[Case] = Field(default=[], max_length=TESTS_LIMIT)
 
-    @model_validator(mode="after")
-    def _one_answer(self) -> Rule:
-        if sum(1 for _ in conditions.walk(self.when)) > CONDITIONS_LIMIT:
+    @field_validator("when")
+    @classmethod
+    def _bounded(cls, when: Any) -> Any:
+        if sum(1 for _ in conditions.walk(when)) > CONDITIONS_LIMIT:
             raise ValueError(f"a rule has {CONDITIONS_LIMIT} conditions at most")
-        if (self.then is None) == (not self.escalate):
-            raise ValueError("a rule answers with then, or with escalate")
-        steps = [rung.after for rung in self.escalate]
+        return when
+
+    @field_validator("escalate")
+    @classmethod
+    def _in_order(cls, escalate: list[Rung]) -> list[Rung]:
+        steps = [rung.after for rung in escalate]
         if steps != sorted(steps):
             raise ValueError("the steps of escalate must come in order of time")
+        return escalate
+
+    @model_validator(mode="after")
+    def _one_answer(self) -> Rule:
+        if (self.then is None) == (not self.escalate):
+            raise ValueError("a rule answers with then, or with escalate")
         return self
 
     @property
@@ -296,15 +315,22 @@ class Written(NamedTuple):
     file: str
 
 
-_UNWRITTEN = frozenset(
+UNWRITTEN = frozenset(
     {name for name in vars(conditions) if name[0].isupper()} | {"function-after[_complete()", "float", "str"}
 )
+"""Names in the paths of mistakes that only the language has, and no rule."""
 
 
 def read(text: str, *, file: str) -> Written:
-    """Read a rule file. Raises `ModelInvalid` with everything wrong in it."""
-    rule, lines = located.read(text, Rule, file=file, unwritten=_UNWRITTEN)
-    return Written(rule, text, lines, file)
+    """Read a rule file. Raises `ModelInvalid` with everything in it that is not of the language."""
+    tree = located.grow(text, file=file)
+    try:
+        rule = Rule.model_validate(tree.said)
+    except ValidationError as error:
+        raise ModelInvalid(located.misshapen(tree, error, file=file, unwritten=UNWRITTEN)) from error
+    if tree.faults:
+        raise ModelInvalid(tree.faults)
+    return Written(rule, text, tree.lines, file)
 
 
 def schema() -> dict[str, Any]:

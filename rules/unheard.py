@@ -14,14 +14,17 @@ _YES, _NO = "true", "false"
 
 
 class Unheard:
-    """Looks at one rule; `made` is what all rules make for one another, this one among them."""
+    """Looks at one rule; `made` is what all rules make for one another, this one among them. Of `words` it may be that what
+    could not be read makes or hears them."""
 
-    def __init__(self, rule: Rule, made: Made) -> None:
-        self._rule, self._made, self._each = rule, made, rule.scope.each
+    def __init__(self, rule: Rule, made: Made, words: frozenset[str]) -> None:
+        self._rule, self._made, self._words, self._each = rule, made, words, rule.scope.each
 
     def of(self, path: Path, condition: Any) -> Iterator[tuple[Path, str]]:
         """What a condition listens for and nobody says."""
         match condition:
+            case c.TraitIs() | c.Segment() if _name(condition) in self._words:
+                return
             case c.TraitIs():
                 yield from self._trait(path, condition)
             case c.Segment():
@@ -50,7 +53,8 @@ class Unheard:
     def given(self, path: Path, case: Case) -> Iterator[tuple[Path, str]]:
         """Traits and timers that a test gives and the rule does not listen for."""
         inside = [condition for _, condition in c.walk(self._rule.when)]
-        listens = {getattr(each, name) for each in inside for name in ("trait", "segment") if hasattr(each, name)}
+        listens = {_name(each) for each in inside if isinstance(each, (c.TraitIs, c.Segment))} | self._words
+        timed = any(isinstance(each, c.Timer) for each in inside) or "timer" in self._words
         for number, given in enumerate(case.given):
             for name, value in given.trait.items():
                 texts = self._made.texts(Of(self._each, name))
@@ -58,7 +62,7 @@ class Unheard:
                     yield (*path, "given", number, "trait", name), f"this rule does not listen to the trait {name!r}"
                 elif texts and text_of(value) not in texts:
                     yield (*path, "given", number, "trait", name), f"rules set {name!r} to {_told(texts)}"
-            if given.timer is not None and not any(isinstance(each, c.Timer) for each in inside):
+            if given.timer is not None and not timed:
                 yield (*path, "given", number, "timer"), "this rule has no timer"
 
     def _trait(self, path: Path, condition: c.TraitIs) -> Iterator[tuple[Path, str]]:
@@ -84,6 +88,10 @@ class Unheard:
             return f"{trait!r} is a trait of every {' and '.join(elsewhere)}, and this rule is about every {self._each}"
         known = ", ".join(self._made.names(self._each)) or "none"
         return f"no rule sets the trait {trait!r} of a {self._each}; there are {known}"
+
+
+def _name(condition: c.TraitIs | c.Segment) -> str:
+    return condition.trait if isinstance(condition, c.TraitIs) else condition.segment
 
 
 def _told(texts: set[str | None]) -> str:

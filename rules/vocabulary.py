@@ -15,8 +15,9 @@ from devices.model import Metric, Model
 from rules import conditions as c
 from rules.catalogue import Catalogue
 from rules.consent import SERVICE
+from rules.draft import Draft
 from rules.impossible import Impossible
-from rules.language import FACTS, Action, Input, Rule, Written
+from rules.language import FACTS, Action, Input, Rule
 from rules.made import NOTHING, Made
 from rules.program import ZONE_EVENTS
 from rules.unheard import Unheard
@@ -31,15 +32,20 @@ _AGGS_OF_COUNTERS = frozenset({"sum", "rate", "delta", "count", "max", "min"})
 
 
 def faults(
-    written: Written,
+    draft: Draft,
     models: Mapping[str, Model],
     made: Made = NOTHING,
     catalogues: Mapping[str, Catalogue] = MappingProxyType({}),
 ) -> list[Fault]:
-    """What contradicts the models, the catalogues, or itself, each with its path and line; `made` is what other
-    rules make for it."""
-    found = contradictions(written.rule, models, made, catalogues)
-    return [fault_at(written.lines, path, file=written.file, reason=reason) for path, reason in found]
+    """What of a rule is not of the language, and what contradicts the models, the catalogues, or itself, each with its path and
+    line; `made` is what other rules make for it."""
+    found = [contradictions(rule, models, made, catalogues, draft.words) for rule in draft.meant]
+    told = [each for each in found[0] if all(each in others for others in found)] if found else []
+    return draft.faults + [
+        fault_at(draft.lines, path, file=draft.file, reason=reason)
+        for path, reason in told
+        if not draft.stands_in(path)
+    ]
 
 
 def contradictions(
@@ -47,22 +53,28 @@ def contradictions(
     models: Mapping[str, Model],
     made: Made = NOTHING,
     catalogues: Mapping[str, Catalogue] = MappingProxyType({}),
+    words: frozenset[str] = frozenset(),
 ) -> list[tuple[Path, str]]:
-    """The same for a rule without its lines."""
-    checker = _Checker(rule, models, made, catalogues)
+    """The same for a rule without its lines; `words` may be the names of anything, where not all of it could be read."""
+    checker = _Checker(rule, models, made, catalogues, words)
     return list(dict.fromkeys(checker.all()))
 
 
 class _Checker:
     def __init__(
-        self, rule: Rule, models: Mapping[str, Model], made: Made, catalogues: Mapping[str, Catalogue]
+        self,
+        rule: Rule,
+        models: Mapping[str, Model],
+        made: Made,
+        catalogues: Mapping[str, Catalogue],
+        words: frozenset[str],
     ) -> None:
-        self._rule, self._models, self._catalogues = rule, models, catalogues
+        self._rule, self._models, self._catalogues, self._words = rule, models, catalogues, words
         self._events = {name: spec for model in models.values() for name, spec in model.events.items()}
         known = made.and_by([rule])
-        self._made = known.events
+        self._made = known.events | words
         theirs = {name: spec for name, spec in self._events.items() if name not in self._made}
-        self._never, self._unheard = Impossible(rule, theirs), Unheard(rule, known)
+        self._never, self._unheard = Impossible(rule, theirs), Unheard(rule, known, words)
 
     def all(self) -> Iterator[tuple[Path, str]]:
         """Everything."""
@@ -79,7 +91,7 @@ class _Checker:
             yield from self._action(path, action)
             yield from self._unheard.by(path, action)
             yield from self._purpose(path, action)
-        yield from self._words()
+        yield from self._blanks(("because",), self._rule.because.model_dump())
         yield from self._tests()
 
     def _source(self, path: Path, of: str | None) -> Iterator[tuple[Path, str]]:
@@ -198,13 +210,15 @@ class _Checker:
                 yield from self._never.beyond(path, metric, condition)
 
     def _inputs(self) -> Iterator[tuple[Path, str]]:
-        used = self._said()
+        used = self._said() | self._words
         measured: dict[str, str] = {}
         for path, condition in c.walk(self._rule.when, ("when",)):
             for name, term in _terms(condition):
                 if term.input is None:
                     continue
                 if term.input not in self._rule.inputs:
+                    if term.input in self._words:
+                        continue
                     yield (*path, name), f"${term.input} is not among the inputs"
                     continue
                 used.add(term.input)
@@ -294,9 +308,6 @@ class _Checker:
         if asked.tags and not catalogue.tagged(asked.tags) and catalogue.tags.issuperset(asked.tags):
             yield (*path, "recommend", "tags"), f"nothing in {catalogue.id} has all of these"
 
-    def _words(self) -> Iterator[tuple[Path, str]]:
-        yield from self._blanks(("because",), self._rule.because.model_dump())
-
     def _blanks(self, path: Path, words: Mapping[Any, str]) -> Iterator[tuple[Path, str]]:
         known = {"value", "limit", "held"} | set(self._rule.inputs)
         for _, condition in c.walk(self._rule.when):
@@ -308,9 +319,10 @@ class _Checker:
             for key in ("event", "count_of"):
                 if (spec := self._events.get(getattr(condition, key, None) or "")) is not None:
                     known |= set(spec.fields)
+        perhaps = self._words.union(*(self._events[event].fields for event in self._words & self._events.keys()))
         for said in words.values():
             try:
-                strange = {name for name, _ in blanks(said)} - known
+                strange = {name for name, _ in blanks(said)} - known - perhaps
             except ValueError as error:
                 yield path, str(error)
                 continue

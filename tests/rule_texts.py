@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from devices import model
-from rules import language
+from rules import draft, language, vocabulary
+from rules.made import NOTHING
 
 MODELS = {
     each.id: each
@@ -43,6 +44,10 @@ tests:
 
 def read(text=DESIGN):
     return language.read(text, file="rule.yaml")
+
+
+def faults(text=DESIGN, made=NOTHING):
+    return vocabulary.faults(draft.read(text, file="rule.yaml"), MODELS, made)
 
 
 def changed(old, new):

@@ -63,7 +63,7 @@ def rule(when, *, moment=False, ladder=None, cooldown="0s", lateness=None, id_="
         f"limits: {{cooldown: {cooldown}{late}}}\nbecause: '{{value}} {{limit}} {{held}}'\n"
     )
     written = language.read(text, file="rule.yaml")
-    assert vocabulary.faults(written, MODELS, _by_others(written.rule)) == []
+    assert vocabulary.contradictions(written.rule, MODELS, _by_others(written.rule)) == []
     return compile_rule(written.rule, MODELS)
 
 

@@ -77,7 +77,7 @@ def test_no_two_rules_have_the_same_id():
 def test_a_rule_is_read_named_like_its_file_and_contradicts_no_model(path):
     written = _read(path)
     assert written.rule.id == path.stem
-    assert [str(fault) for fault in vocabulary.faults(written, MODELS, catalogues=load_catalogues())] == []
+    assert vocabulary.contradictions(written.rule, MODELS, catalogues=load_catalogues()) == []
 
 
 @each_rule

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from rules import language, vocabulary
 from rules.made import NOTHING
-from rules.vocabulary import faults
-from tests.rule_texts import DESIGN, MODELS, about, changed, read
+from tests.rule_texts import DESIGN, about, changed, faults, read
 
 # Against the models.
 
 
 def _contradictions(text):
-    return [(fault.path, fault.line, fault.reason) for fault in faults(read(text), MODELS)]
+    return [(fault.path, fault.line, fault.reason) for fault in faults(text)]
 
 
 @pytest.mark.parametrize(
@@ -91,7 +89,7 @@ def test_all_contradictions_are_named_at_once():
     text = changed("metric: heart_rate", "metric: heart_rat").replace("strength: 3", "strength: 9")
     text = text.replace("type: stop_alarm", "type: stop_alert").replace("above {limit:.0f}", "above {speed}")
     text = text.replace("heart_rate: 120", "heart_rat: 120")
-    assert {fault.line for fault in faults(read(text), MODELS)} == {8, 15, 18, 20, 23}
+    assert {fault.line for fault in faults(text)} == {8, 15, 18, 20, 23}
 
 
 def test_a_moment_has_no_ladder_and_no_end():
@@ -140,13 +138,12 @@ def test_what_can_never_be_is_an_error_at_save(when, path, said):
 def test_a_fault_of_both_languages_is_told_once_and_an_input_that_is_only_said_is_used():
     text = DESIGN.replace("inputs:", "inputs:\n  said: {default: 5}", 1)
     text = text.replace('because: "', 'because: "{said} {strange} ', 1)
-    found = vocabulary.faults(language.read(text, file="rule.yaml"), MODELS)
+    found = faults(text)
     assert [(fault.path, fault.reason[:26]) for fault in found] == [("because", "cannot fill in {strange}; ")]
 
 
 def _contradicted(when):
-    written = language.read(about(when), file="rule.yaml")
-    return vocabulary.faults(written, MODELS)
+    return faults(about(when))
 
 
 @pytest.mark.parametrize(
@@ -180,7 +177,7 @@ OTHERS = NOTHING.and_by(read(text).rule for text in (SETS, TIMED, OF_THE_HOME))
 
 
 def _unheard(text):
-    return [(fault.path, fault.reason) for fault in faults(read(text), MODELS, OTHERS)]
+    return [(fault.path, fault.reason) for fault in faults(text, OTHERS)]
 
 
 @pytest.mark.parametrize(
@@ -281,6 +278,6 @@ def test_what_a_test_gives_is_listened_to():
 )
 def test_an_input_is_in_the_unit_of_what_it_is_held_against(unit, when, said):
     text = about(f"  {when}").replace("when:", f"inputs: {{x: {{default: 100{unit}}}}}\nwhen:")
-    found = [fault.reason for fault in faults(read(text), MODELS)]
+    found = [fault.reason for fault in faults(text)]
     assert len(found) == (said is not None), found
     assert said is None or said in found[0]
