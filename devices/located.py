@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
@@ -156,11 +157,13 @@ def _scalar(node: yaml.ScalarNode) -> Any:
             return written
         case "bool" if written.lower() in ("yes", "no", "on", "off"):
             return written
-        case "str" if not node.style and _JSON_NUMBER.fullmatch(written):
-            return float(written)
         case _ if node.tag not in _PLAIN:
             raise ValueError(node.tag)
-    return yaml.constructor.SafeConstructor().construct_object(node)
+    numeric = node.tag == f"{_TAG}str" and not node.style and _JSON_NUMBER.fullmatch(written)
+    read = float(written) if numeric else yaml.constructor.SafeConstructor().construct_object(node)
+    if isinstance(read, float) and not math.isfinite(read):
+        raise ValueError(written)
+    return read
 
 
 def _joined(pair: re.Match[str]) -> str:

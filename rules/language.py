@@ -19,6 +19,7 @@ from pydantic import (
 from devices import located
 from devices.errors import ModelInvalid
 from devices.located import Lines
+from devices.zones import zones
 from rules import conditions
 from rules.catalogue import CATALOGUE_ID, Tag
 from rules.conditions import Condition, EventName, MetricName, Part, RoleName
@@ -233,11 +234,20 @@ def _start(written: str) -> str:
     return written
 
 
+def _zone(written: str) -> str:
+    if written not in zones():
+        raise ValueError("a time zone is one like Asia/Seoul")
+    return written
+
+
 class Case(Part):
-    """A test that travels with its rule. It begins at `start` (UTC) and runs `until` its last given or expected."""
+    """A test that travels with its rule. It begins at `start`, where the clocks show the time of `zone`, and runs `until` its
+    last given or expected."""
 
     name: str
     start: Annotated[str, AfterValidator(_start)] = "2026-01-01T00:00:00Z"
+    zone: Annotated[str, AfterValidator(_zone)] = Field(default="UTC", exclude_if=lambda zone: zone == "UTC")
+    """Left out where it is not said, so that rules which were saved before it was there keep their versions."""
     every: Duration = 1_000
     birth_year: Annotated[int, Field(ge=1900, le=2100)] = 1980
     members: Annotated[int, Field(ge=1, le=20)] = 2

@@ -40,7 +40,7 @@ class Stage:
 
     def __init__(self, case: Case) -> None:
         members = tuple(f"person-{number}" for number in range(1, case.members + 1))
-        self._subject = Subject(SCOPE, case.birth_year, members=members)
+        self._subject = Subject(SCOPE, case.birth_year, case.zone, members=members)
 
     def around(self, role: str, person: str | None) -> Around:
         """What something that a device of a role says is about."""

@@ -138,7 +138,11 @@ def test_what_cannot_be_read_where_nothing_belongs_hides_nothing():
 
 def test_tests_that_fail_are_told_with_what_is_wrong_with_the_answer():
     text = changed("{at: 70s, level: notice}", "{at: 71s, level: notice}")
-    edits = (("for {held}", "for {speed}"), ("type: stop_alarm", "type: stop_alert"), ("because:", "because: X\nbecause:"))
+    edits = (
+        ("for {held}", "for {speed}"),
+        ("type: stop_alarm", "type: stop_alert"),
+        ("because:", "because: X\nbecause:"),
+    )
     for old, new in edits:
         text = text.replace(old, new)
     with pytest.raises(ModelInvalid) as raised:

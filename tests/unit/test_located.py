@@ -41,7 +41,8 @@ def test_what_yaml_once_took_for_something_else_is_the_text_it_is(written, read)
 
 
 @pytest.mark.parametrize(
-    "written", ["!!binary /w==", "!!set {x, y}", "!!omap [x: 1]", "!!python/name:os.system x", "="]
+    "written",
+    ["!!binary /w==", "!!set {x, y}", "!!omap [x: 1]", "!!python/name:os.system x", "=", ".nan", "-.inf", "1e400"],
 )
 def test_what_json_could_not_say_is_a_fault(written):
     with pytest.raises(ModelInvalid) as raised:

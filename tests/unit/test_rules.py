@@ -59,8 +59,8 @@ def test_words_in_one_language_stand_for_both():
         ("above: $limit\n", "above: limit\n", 9, "when.above", "a limit is a number"),
         ("above: $limit\n", "above: $limit * 2\n", 9, "when.above", "a limit is a number"),
         ("above: $limit\n", "above: true\n", 9, "when.above", "a limit is a number"),
-        ("above: $limit\n", "above: .nan\n", 9, "when.above", "finite"),
-        ("above: $limit\n", "above: .inf\n", 9, "when.above", "finite"),
+        ("above: $limit\n", "above: .nan\n", 9, "when.above", "cannot be read"),
+        ("above: $limit\n", "above: .inf\n", 9, "when.above", "cannot be read"),
         ("for: 10s ", "for: 10 ", 11, "when.for", "a duration is a number with"),
         ("for: 10s ", "for: 401d ", 11, "when.for", "400 days at most"),
         ("then: hold", "then: wait", 12, "when.on_gap.then", "'hold' or 'reset'"),
@@ -350,6 +350,25 @@ def test_a_stretch_with_an_end_gives_way_to_what_was_before():
         "    expect: [{at: 20s, level: notice}, {at: 25s, level: clear}]\n"
     )
     assert rehearse(read(text).rule, MODELS) == []
+
+
+def test_a_test_has_the_time_of_its_zone():
+    when = "  schedule: '0 8 * * *'"
+    tests = (
+        "tests: [{{name: t, start: 2026-01-01T00:00:00Z{zone}, until: 23h, "
+        "given: [{{at: 0s, heart_rate: 60}}], expect: [{{at: {at}}}]}}]\n"
+    )
+    assert rehearse(read(about(when) + tests.format(zone="", at="8h")).rule, MODELS) == []
+    assert rehearse(read(about(when) + tests.format(zone=", zone: Asia/Seoul", at="23h")).rule, MODELS) == []
+    assert [fault.path for fault in faults(about(when) + tests.format(zone=", zone: Mars", at="8h"))] == [
+        "tests.0.zone"
+    ]
+
+
+def test_a_zone_that_is_not_said_is_no_part_of_the_version():
+    plain = compile_rule(read().rule, MODELS)
+    said = compile_rule(read(changed("  - name: a climb", "  - zone: UTC\n    name: a climb")).rule, MODELS)
+    assert said.version == plain.version
 
 
 # What a decision says.
