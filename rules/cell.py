@@ -139,10 +139,11 @@ class Cell:
         """The state, with what came since the last step taken in."""
         self.settle()
         state = self.state
-        if self.clock <= state.clock:
+        passed = [(metric, calm) for metric, calm in self.calm.items() if calm.passed]
+        if not passed:
             return state
         slots = list(state.slots)
-        for metric, calm in self.calm.items():
+        for metric, calm in passed:
             for signal in program.quick[metric]:
                 _refresh(signal, slots, calm, self.subject.zone)
         return msgspec.structs.replace(state, clock=self.clock, slots=tuple(slots), due=UNTOLD)
@@ -151,15 +152,11 @@ class Cell:
 def _refresh(signal: Signal, slots: list[Any], calm: Passing, zone: str) -> None:
     """Let a condition remember the last value that changed nothing, or all of them where they count."""
     if signal.counts:
-        if calm.values:
-            slots[signal.slot] = signal.absorb(slots[signal.slot], calm.at, calm.values, zone)
-        return
-    if not slots[signal.slot] or not calm.seen:
+        slots[signal.slot] = signal.absorb(slots[signal.slot], calm.at, calm.values, zone)
         return
     (reading,) = slots[signal.slot]
     if isinstance(signal, Level):
-        if calm.seen > reading.at:
-            slots[signal.slot] = (reading._replace(at=calm.seen, value=calm.value, device=calm.source),)
+        slots[signal.slot] = (reading._replace(at=calm.seen, value=calm.value, device=calm.source),)
     else:
         slots[signal.slot] = ((reading[0], calm.value, reading[2]),)
 

@@ -22,6 +22,7 @@ class Crossing(Signal):
     def __init__(self, slot: int, *, metric: str, of: str | None, apart: bool, test: Test) -> None:
         super().__init__(slot)
         self.metric, self.of, self.apart, self.test = metric, of, apart, test
+        self.banded = of is None and not apart
 
     def stands(self, view: View) -> Truth:
         sample = view.sample_of(self.metric, self.of)
@@ -37,7 +38,7 @@ class Crossing(Signal):
 
     def band(self, view: View) -> Band | None:
         readings = view.slots[self.slot]
-        if len(readings) != 1 or self.apart:
+        if len(readings) != 1:
             return None
         return self.test.band(readings[0][2], readings[0][1], view)
 

@@ -184,14 +184,8 @@ def _quick(root: Signal, metrics: set[str]) -> dict[str, tuple[Signal, ...]]:
             if (metric := getattr(signal, name, None)) in listening and not isinstance(signal, Trait):
                 listening[metric].append(signal)
     return {
-        metric: tuple(signals) for metric, signals in listening.items() if all(_banded(signal) for signal in signals)
+        metric: tuple(signals) for metric, signals in listening.items() if all(signal.banded for signal in signals)
     }
-
-
-def _banded(signal: Signal) -> bool:
-    """Whether a condition has a band, for whatever device a value comes from."""
-    anywhere = not getattr(signal, "apart", False) and getattr(signal, "of", None) is None
-    return anywhere and type(signal).band is not Signal.band
 
 
 def _timing(root: Signal) -> dict[str, tuple[Held, ...]]:
@@ -213,6 +207,8 @@ class _Compiler:
         self._apart = rule.scope.each in ("home", "place")
         self._timer = timer_of(rule.id)
         self._slots = 0
+        self._timing = 0
+        """In how many conditions that count time."""
         self.metrics: set[str] = set()
         self.events: set[str] = set()
         self.traits: set[str] = set()
@@ -222,8 +218,11 @@ class _Compiler:
         gap = getattr(written, "on_gap", None)
         holds_for = getattr(written, "for_", None) if not isinstance(written, c.Absent) else None
         confirmed = gap is not None and (holds_for is not None or not wrapped)
-        wakes = wakes if not self._strikes or holds_for is not None else frozenset()
+        timed = holds_for is not None or isinstance(written, c.Total)
+        self._timing += timed
+        wakes = wakes if not self._strikes or self._timing else frozenset()
         signal = self._signal(written, stale_after=gap.longer_than if gap and not confirmed else None, wakes=wakes)
+        self._timing -= timed
         if holds_for is None and not confirmed:
             return signal
         return self.hold(signal, holds_for or 0, gap)

@@ -181,6 +181,7 @@ class _Runner:
                 last = row + int(rows[-1])
                 calm.seen, calm.value = int(past.at[last]), float(past.value[last])
                 calm.source = past.origins[past.source[last]].source
+                calm.passed += len(rows)
                 if calm.counts:
                     calm.at += past.at[row + rows].tolist()
                     calm.values += past.value[row + rows].tolist()

@@ -18,6 +18,8 @@ class Signal:
 
     start: Any = None
     """What it remembers at first."""
+    banded = False
+    """Whether it has a band at all, for whatever device a value comes from."""
     counts = False
     """Whether every sample counts, those in its band too."""
     rising = False

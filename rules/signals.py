@@ -48,6 +48,7 @@ class Level(Signal):
         self.metric, self.of, self.apart, self.across_all = metric, of, apart, across_all
         self.test, self.where, self.stale_after, self.wakes = test, where, stale_after, wakes
         self._dated = where is not None and "days" in where.names
+        self.banded = test is not None and of is None and not apart
 
     def take(self, view: View) -> None:
         readings: tuple[Reading, ...] = view.slots[self.slot]
@@ -87,7 +88,7 @@ class Level(Signal):
 
     def band(self, view: View) -> Band | None:
         readings = view.slots[self.slot]
-        if self.test is None or len(readings) != 1 or self.apart or self._stale(readings[0], view.at):
+        if self.test is None or len(readings) != 1 or self._stale(readings[0], view.at):
             return None
         return self.test.band(readings[0].truth, readings[0].value, view)
 

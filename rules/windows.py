@@ -27,6 +27,8 @@ PANES = 60
 BINS = 128
 DAYS_KEPT = 16
 """The fourteen steps in a row that may be asked for, the day before them, and the one that has just begun."""
+ROUNDING = 1e-9
+"""More than adding up may be off by: what comes so near a limit is looked at."""
 ANY: Band = (-math.inf, math.inf)
 LATEST_DAYS, EARLIER_DAYS, EARLIER_NEEDED = 3, 10, 4
 
@@ -75,6 +77,7 @@ class Amount(Signal):
         self.step = max(1, -(-window // PANES))
         self.adds_up = agg == "count" or (counter and agg == "sum")
         self.counts = self.rising = counter and not event and agg in ("sum", "delta")
+        self.banded = self.rising and of is None
 
     def take(self, view: View) -> None:
         panes, truth, due = view.slots[self.slot]
@@ -98,11 +101,15 @@ class Amount(Signal):
         """Of a counter's growth: values that only rise, not so far that the sum would be judged differently."""
         panes, truth, _ = view.slots[self.slot]
         amount = self.amount(panes)
-        if not self.rising or truth is None or amount is None or not panes:
+        if truth is None or amount is None or not panes:
             return None
         found = self.test.band(truth, amount, view)
+        if found is None:
+            return None
         last = panes[-1].last
-        return None if found is None else (last, last + found[1] - amount)
+        high = last + (found[1] - amount)
+        slack = ROUNDING * max(abs(last), abs(amount), abs(found[1])) if math.isfinite(high) else 0.0
+        return last, high - slack
 
     def absorb(self, memory: Any, at: Sequence[Instant], values: Sequence[float], zone: str) -> Any:
         panes, truth, due = memory
@@ -213,7 +220,7 @@ class DayValue(msgspec.Struct, frozen=True, array_like=True, gc=False):
 class Days(Signal):
     """What a metric came to day by day: rising, falling, drifting, or against a limit. Only complete days count."""
 
-    counts = True
+    banded = counts = True
     start: tuple[DayValue, ...] = ()
     remembers = tuple[DayValue, ...]
 
