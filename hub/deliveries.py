@@ -6,6 +6,7 @@ Every call carries the same `Idempotency-Key` however often it is sent, and `Hub
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import random
@@ -29,6 +30,7 @@ log = structlog.get_logger()
 
 PAUSE = 0.25
 TIMEOUT_S = 10.0
+"""For a whole call: whoever has not answered by then has not taken it."""
 BATCH = 20
 ATTEMPTS = 12
 FIRST_PAUSE: Instant = SECOND
@@ -37,36 +39,57 @@ _NOT_NOW = frozenset({408, 425, 429})
 
 
 class Deliveries:
-    """Sends what is due; `jitter` is between 0 and 1."""
+    """Sends what is due, to every service by itself, so that none waits for another; `jitter` is between 0 and 1."""
 
     def __init__(self, store: DeliveryStore, *, jitter: Callable[[], float] = random.random) -> None:
         self._store, self._jitter = store, jitter
-        self._client: httpx.Client | None = None
+        self._sending: dict[str, asyncio.Task[None]] = {}
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="deliveries", daemon=True)
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), name="deliveries", daemon=True)
 
     def start(self) -> None:
         """Begin; what was left over from before goes first."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Finish the call that is being made, then end."""
+        """Finish the calls that are being made, then end."""
         self._stopping.set()
         if self._thread.is_alive():
             self._thread.join(TIMEOUT_S + 1)
 
-    def _run(self) -> None:
-        while not self._stopping.wait(PAUSE):
-            try:
-                for row in self._store.due(now=_now(), limit=BATCH):
-                    if not self._stopping.is_set():
-                        self._attempt(row)
-            except StoreUnavailable as error:
-                log.warning("deliveries_wait", reason=str(error))
-        if self._client is not None:
-            self._client.close()
+    async def _run(self) -> None:
+        import httpx
 
-    def _attempt(self, row: DeliveryRow) -> None:
+        async with httpx.AsyncClient(timeout=TIMEOUT_S, follow_redirects=False) as client:
+            while not self._stopping.is_set():
+                try:
+                    self._look(client)
+                except StoreUnavailable as error:
+                    log.warning("deliveries_wait", reason=str(error))
+                except Exception:  # whatever is wrong with one, the others must go out
+                    log.exception("deliveries_failed")
+                await asyncio.sleep(PAUSE)
+            await asyncio.gather(*self._sending.values(), return_exceptions=True)
+
+    def _look(self, client: httpx.AsyncClient) -> None:
+        """Begin to send to the services to which anything is due."""
+        self._sending = {target: task for target, task in self._sending.items() if not task.done()}
+        for target in self._store.due_targets(now=_now()):
+            if target not in self._sending:
+                self._sending[target] = asyncio.create_task(self._send_all(target, client))
+
+    async def _send_all(self, target: str, client: httpx.AsyncClient) -> None:
+        """Send a service what is due, one after the other."""
+        try:
+            for row in self._store.due(target, now=_now(), limit=BATCH):
+                if not self._stopping.is_set():
+                    await self._attempt(row, client)
+        except StoreUnavailable as error:
+            log.warning("deliveries_wait", service=target, reason=str(error))
+
+    async def _attempt(self, row: DeliveryRow, client: httpx.AsyncClient) -> None:
+        import httpx
+
         service = self._store.service(row.target)
         if service is None:
             self._fail(row, f"there is no service {row.target}", final=False)
@@ -74,26 +97,19 @@ class Deliveries:
         body = msgspec.json.encode(row.body)
         headers = {"Content-Type": "application/json", "Idempotency-Key": row.id}
         headers["Hub-Signature"] = sign(body, service.secret, at=_now() // SECOND)
-        error, final = self._send(service.url, body, headers)
-        if error is None:
+        try:
+            status = await asyncio.wait_for(_post(client, service.url, body, headers), TIMEOUT_S)
+        except (httpx.HTTPError, OSError, TimeoutError) as error:
+            self._fail(row, type(error).__name__, final=False)
+            return
+        except Exception as error:  # whatever keeps one from being sent, it counts as tried
+            log.exception("delivery_failed", delivery=row.id)
+            self._fail(row, type(error).__name__, final=False)
+            return
+        if 200 <= status < 300:
             self._store.moved(row.id, status=DELIVERED, now=_now())
         else:
-            self._fail(row, error, final=final)
-
-    def _send(self, url: str, body: bytes, headers: dict[str, str]) -> tuple[str | None, bool]:
-        """Why it was not taken, and whether it never will be."""
-        import httpx
-
-        if self._client is None:
-            self._client = httpx.Client(timeout=TIMEOUT_S, follow_redirects=False)
-        try:
-            answer = self._client.post(url, content=body, headers=headers)
-        except httpx.HTTPError as error:
-            return type(error).__name__, False
-        if answer.is_success:
-            return None, False
-        final = 400 <= answer.status_code < 500 and answer.status_code not in _NOT_NOW
-        return f"answered {answer.status_code}", final
+            self._fail(row, f"answered {status}", final=400 <= status < 500 and status not in _NOT_NOW)
 
     def _fail(self, row: DeliveryRow, error: str, *, final: bool) -> None:
         if final or row.attempts + 1 >= ATTEMPTS:
@@ -102,6 +118,12 @@ class Deliveries:
             return
         wait = pause(row.attempts, self._jitter())
         self._store.moved(row.id, status=QUEUED, error=error, next_at=_now() + wait, now=_now())
+
+
+async def _post(client: httpx.AsyncClient, url: str, body: bytes, headers: dict[str, str]) -> int:
+    """What it answers; what it says beside that is not waited for."""
+    async with client.stream("POST", url, content=body, headers=headers) as answer:
+        return answer.status_code
 
 
 def sign(body: bytes, secret: str, *, at: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Any
 
 from devices.command import Command
@@ -139,7 +140,8 @@ def _deliveries(decision: Decision, number: int, action: dict[str, Any], registr
         return
     told = {key: action[key] for key in ("text", "points") if key in action} | {"level": decision.level}
     for person in _audience(decision, registry):
-        yield Delivery(f"{id_}-{person}"[:64], decision.id, action["kind"], person, told)
+        whom = sha256(person.encode()).hexdigest()[:16]
+        yield Delivery(f"{id_}-{whom}", decision.id, action["kind"], person, told)
 
 
 def _audience(decision: Decision, registry: Registry) -> tuple[str, ...]:

@@ -150,7 +150,7 @@ class Registry:
                 return self._device(scope)
             case _:
                 home = self.homes.get(scope.split("/", 1)[0])
-                return Subject(scope, zone=home.zone if home else UTC)
+                return Subject(scope, zone=home.zone if home else UTC, tuned=self._tuned.get(scope, {}))
 
     def home_of(self, person: str) -> str | None:
         """Where a person lives."""
@@ -186,7 +186,8 @@ class Registry:
         if entry is None:
             return None
         owner, home = self.subjects.get(entry.owner or ""), self.homes.get(entry.home)
-        return Subject(device, owner.birth_year if owner else None, home.zone if home else UTC)
+        tuned = self._tuned.get(device, {})
+        return Subject(device, owner.birth_year if owner else None, home.zone if home else UTC, tuned=tuned)
 
     def _home(self, home: str, zone: str) -> Subject:
         members = tuple(sorted(person for person, where in self._home_of.items() if where == home))

@@ -37,7 +37,21 @@ _UNCHANGED = {Outcome.FIRED: Outcome.FIRING, Outcome.CLEARED: Outcome.FALSE}
 class Passing:
     """Of one metric: the values that change nothing, and the last that came."""
 
-    __slots__ = ("at", "counts", "gap", "high", "low", "passed", "plain", "rising", "seen", "source", "value", "values")
+    __slots__ = (
+        "at",
+        "counts",
+        "gap",
+        "high",
+        "low",
+        "passed",
+        "plain",
+        "rising",
+        "seen",
+        "source",
+        "teller",
+        "value",
+        "values",
+    )
 
     def __init__(self, *, counts: bool, rising: bool) -> None:
         self.rising = rising
@@ -49,6 +63,8 @@ class Passing:
         self.values: list[float] = []
         self.value = 0.0
         self.source = ""
+        self.teller: str | None = None
+        """The device whose values alone may pass; any, if `None`."""
         self.passed = 0
 
     def let_pass(self, at: Instant, value: float, source: str) -> None:

@@ -138,6 +138,7 @@ class Engine:
                 and type(value) is not str
                 and calm.low <= value <= calm.high  # type: ignore[operator]
                 and at - calm.seen <= calm.gap
+                and (calm.teller is None or calm.teller == sample.source)
             ):
                 cell.clock = at
                 calm.let_pass(at, value, sample.source)  # type: ignore[arg-type]
@@ -279,6 +280,7 @@ class Engine:
             if running.kind == kind:
                 cell = self._cell(running, subject)
                 if cell is not None and cell.place < self._place:
+                    cell.around = around or cell.around
                     decisions += self._step(running, cell, Heard(trait, origin, depth), now)
         return decisions
 
@@ -374,6 +376,8 @@ class Engine:
         for metric, calm in cell.calm.items():
             calm.low, calm.high, calm.gap = found.get(metric, RESTLESS)
             calm.seen = last_seen(program, metric, state)
+            if calm.rising:
+                calm.teller = program.teller(metric, state.slots)
 
 
 def _shaded(decision: Decision) -> Decision:

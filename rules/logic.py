@@ -30,7 +30,7 @@ class Running(NamedTuple):
 
     def at(self, now: Instant) -> Instant:
         """How long it has been by now."""
-        return self.held + (now - self.since if self.since is not None else 0)
+        return self.held + (max(0, now - self.since) if self.since is not None else 0)
 
 
 class Held(Signal):
@@ -72,28 +72,29 @@ class Held(Signal):
         return running.at(self._counted(slots, at))
 
     def _counted(self, slots: Sequence[Any], at: Instant) -> Instant:
-        readings = slots[self.inside[0].slot] if self.gap is not None else ()
-        return min(at, readings[-1].at) if readings else at
+        confirmed = self.inside[0].confirmed(slots) if self.gap is not None else None
+        return at if confirmed is None else min(at, confirmed)
 
     def _moved(self, running: Running, truth: Truth, view: View) -> Running:
         if truth is False:
             return Running()
         if truth is None:
             return Running(running.at(self._counted(view.slots, view.at)), None)
-        if running.since is None:
-            return Running(running.held, view.at)
         pause = view.pauses.get(self.inside[0].slot, 0)
-        if self.gap is None or pause <= self.gap:
+        paused = self.gap is not None and pause > self.gap
+        if running.since is not None and not paused:
             return running
-        return Running(0 if self.resets else running.at(view.at - pause), view.at)
+        return Running(0 if paused and self.resets else running.at(view.at - pause), view.at)
 
 
 class Sum(NamedTuple):
-    """For how long it was true in a period, up to `since`, and whether it has been true from then on."""
+    """For how long it was true in a period, up to `since`, and whether it has been true from then on; and whether that could be
+    told at any time of it."""
 
     period: Instant = 0
     total: Instant = 0
     since: Instant | None = None
+    known: bool = False
 
 
 class Total(Signal):
@@ -107,7 +108,7 @@ class Total(Signal):
         self.weekly, self.longer_than = weekly, longer_than
 
     def stands(self, view: View) -> Truth:
-        true = self.inside[0].truth(view) is True
+        truth = self.inside[0].truth(view)
         known: Sum = view.slots[self.slot]
         begin = self._period(view.at, view.subject.zone).start
         total, since = (known.total, known.since) if known.period == begin else (0, None)
@@ -115,8 +116,9 @@ class Total(Signal):
             since = max(begin, known.since)
         if since is not None:
             total += view.at - since
-        view.slots[self.slot] = Sum(begin, total, view.at if true else None)
-        return total >= self.longer_than
+        told = truth is not None or since is not None or (known.known and known.period == begin)
+        view.slots[self.slot] = Sum(begin, total, view.at if truth is True else None, told)
+        return total >= self.longer_than if told else None
 
     def due(self, slots: Sequence[Any], after: Instant, zone: str) -> Instant | None:
         known: Sum = slots[self.slot]

@@ -121,6 +121,11 @@ class Program:
                     found[metric] = Calm(low, high, self._gap(metric, view))
         return found
 
+    def teller(self, metric: str, slots: Sequence[Any]) -> str | None:
+        """The device whose values alone may pass, where only values that rise may."""
+        tellers = (signal.teller(slots) for signal in self.quick[metric] if signal.rising)
+        return next(tellers, None)
+
     def hears(self, link: Link) -> bool:
         """Whether it listens to what another rule has done."""
         return link.name in self.traits if isinstance(link, TraitSet) else link.type in self.events
@@ -183,9 +188,7 @@ def _quick(root: Signal, metrics: set[str]) -> dict[str, tuple[Signal, ...]]:
         for name in ("metric", "name"):
             if (metric := getattr(signal, name, None)) in listening and not isinstance(signal, Trait):
                 listening[metric].append(signal)
-    return {
-        metric: tuple(signals) for metric, signals in listening.items() if all(signal.banded for signal in signals)
-    }
+    return {metric: tuple(signals) for metric, signals in listening.items() if all(signal.banded for signal in signals)}
 
 
 def _timing(root: Signal) -> dict[str, tuple[Held, ...]]:
@@ -359,6 +362,7 @@ class _Compiler:
             drifts_by=written.drifts_by,
             test=Test(above=written.above, below=written.below) if limited else None,
             range_=(metric.low, metric.high) if metric.numeric else (0.0, 1.0),
+            counter=metric.spec.kind == "counter",
         )
 
     def _absent(self, written: c.Absent) -> Signal:

@@ -19,7 +19,7 @@ from rules.cell import Cell
 from rules.chain import DEPTH_LIMIT, FOLLOW_LIMIT, MADE_BY_RULE, Link, links
 from rules.decision import Decision
 from rules.program import NEVER, RESTLESS, Program
-from rules.step import Heard, Situation, State, beginning, horizon, pass_time, step
+from rules.step import Heard, Situation, State, Stepped, beginning, horizon, pass_time, step
 from rules.subject import Origin, Subject
 from rules.view import View
 
@@ -126,10 +126,12 @@ class _Runner:
         self._low = np.full(len(past.metrics) + 1, np.inf)
         self._high = np.full(len(past.metrics) + 1, -np.inf)
         self._gap = np.full(len(past.metrics) + 1, NEVER, dtype=np.int64)
-        self._pause, self._falls = _pauses(past)
+        self._pause, self._falls, self._switches = _steps(past)
         rising = [name in self._cell.calm and self._cell.calm[name].rising for name in past.metrics]
         self._rising = np.array([*rising, False])
+        self._due: Instant | None = None
         self.steps = 0
+        self._look_ahead(Situation(program, subject, begins))
 
     @property
     def state(self) -> State:
@@ -151,9 +153,7 @@ class _Runner:
             yield from self._meet(self._past.heard(row + calm))
             row, chunk = row + calm + 1, _CHUNK_FIRST
         if until is not None:
-            situation = Situation(self._program, self._subject, until)
-            passed = pass_time(situation, self._cell.current(self._program), until + self._program.lateness)
-            yield from passed.decisions
+            yield from self._wait(until)
 
     def _calm(self, row: int, end: int) -> int:
         """How many rows from here on change nothing."""
@@ -163,7 +163,7 @@ class _Runner:
         metric, value = past.metric[part], past.value[part]
         changing = ~((value >= self._low[metric]) & (value <= self._high[metric]))
         changing |= past.at[part] >= self._cell.until
-        changing |= self._falls[part] & self._rising[metric]
+        changing |= (self._falls[part] | self._switches[part]) & self._rising[metric]
         changing |= self._pause[part] > self._gap[metric]
         first = int(np.argmax(changing))
         return first if changing[first] else end - row
@@ -186,9 +186,22 @@ class _Runner:
                     calm.at += past.at[row + rows].tolist()
                     calm.values += past.value[row + rows].tolist()
 
+    def _wait(self, until: Instant) -> list[Decision]:
+        """Let time pass, however much is due."""
+        decisions: list[Decision] = []
+        while self._due is not None and self._due <= until:
+            situation = Situation(self._program, self._subject, self._due)
+            passed = pass_time(situation, self._cell.current(self._program), self._due)
+            decisions += self._follow(self._keep(situation, passed), Origin(""))
+        return decisions
+
     def _meet(self, heard: Heard) -> list[Decision]:
-        """Step, and hear of what this rule decides as other rules do: it may set itself off."""
-        decisions = self._step(heard)
+        """Wait for it, and step."""
+        decisions = self._wait(heard.at - 1)
+        return decisions + self._follow(self._step(heard), heard.origin)
+
+    def _follow(self, decisions: list[Decision], origin: Origin) -> list[Decision]:
+        """Hear of what this rule decides as other rules do: it may set itself off."""
         follow = deque(decisions)
         for _ in range(FOLLOW_LIMIT):
             if not follow:
@@ -196,15 +209,17 @@ class _Runner:
             decision = follow.popleft()
             for link in links(decision) if decision.depth < DEPTH_LIMIT else ():
                 if self._program.hears(link):
-                    more = self._step(Heard(link, heard.origin, decision.depth + 1))
+                    more = self._step(Heard(link, origin, decision.depth + 1))
                     decisions += more
                     follow += more
         return decisions
 
     def _step(self, heard: Heard) -> list[Decision]:
-        cell, program = self._cell, self._program
-        situation = Situation(program, self._subject, heard.at)
-        stepped = step(situation, cell.current(program), heard)
+        situation = Situation(self._program, self._subject, heard.at)
+        return self._keep(situation, step(situation, self._cell.current(self._program), heard))
+
+    def _keep(self, situation: Situation, stepped: Stepped) -> list[Decision]:
+        cell = self._cell
         cell.state, cell.clock = stepped.state, max(stepped.state.clock, stepped.state.newest)
         cell.forget_passed()
         self.steps += 1
@@ -213,7 +228,7 @@ class _Runner:
 
     def _look_ahead(self, situation: Situation) -> None:
         cell, program, state = self._cell, self._program, self._cell.state
-        until = horizon(situation, state).calm_until
+        self._due, until = horizon(situation, state)
         cell.until = NEVER if until is None else until
         view = View(list(state.slots), state.clock, subject=self._subject, resolve=program.number)
         found = program.calm(view)
@@ -221,14 +236,16 @@ class _Runner:
             self._low[place], self._high[place], self._gap[place] = found.get(name, RESTLESS)
 
 
-def _pauses(past: History) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """For every row, how long before it the last of the same metric was, and whether that was higher."""
+def _steps(past: History) -> tuple[NDArray[np.int64], NDArray[np.bool_], NDArray[np.bool_]]:
+    """For every row, how long before it the last of the same metric was, whether that was higher, and of another device."""
     pauses, falls = np.zeros(len(past), dtype=np.int64), np.zeros(len(past), dtype=np.bool_)
+    switches = np.zeros(len(past), dtype=np.bool_)
     for place in range(len(past.metrics)):
         rows = np.flatnonzero(past.metric == place)
         pauses[rows[1:]] = np.diff(past.at[rows])
         falls[rows[1:]] = np.diff(past.value[rows]) < 0
-    return pauses, falls
+        switches[rows[1:]] = np.diff(past.source[rows]) != 0
+    return pauses, falls, switches
 
 
 class Difference(NamedTuple):

@@ -46,6 +46,14 @@ class Signal:
         """When, later than `after`, its truth may change without anything happening; `None` if it cannot."""
         return None
 
+    def confirmed(self, slots: Sequence[Any]) -> Instant | None:
+        """The time of the newest sample that says how it stands; `None` where no samples say so."""
+        return None
+
+    def teller(self, slots: Sequence[Any]) -> str | None:
+        """The device whose values alone its band is for, where its band is for values that only rise."""
+        return None
+
     def absorb(self, memory: Any, at: Sequence[Instant], values: Sequence[float], zone: str) -> Any:
         """What it remembers after samples that its band let pass, of a metric of which every one counts."""
         return memory

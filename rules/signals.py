@@ -56,8 +56,8 @@ class Level(Signal):
         if sample is not None:
             source = sample.source if self.apart else ""
             before = next((each for each in readings if each.source == source), None)
-            if before is not None:
-                view.pauses[self.slot] = sample.observed_at - before.at
+            if (confirmed := self.confirmed(view.slots)) is not None:
+                view.pauses[self.slot] = sample.observed_at - confirmed
             truth = self._judge(sample.value, before.truth if before else None, view)
             others = tuple(each for each in readings if each.source != source)
             reading = Reading(source, sample.observed_at, sample.value, truth, sample.source)
@@ -85,6 +85,13 @@ class Level(Signal):
         if self._dated and slots[self.slot]:
             times.append(calendar.day_of(after, zone).end)
         return min((at for at in times if at > after), default=None)
+
+    def confirmed(self, slots: Sequence[Any]) -> Instant | None:
+        readings: tuple[Reading, ...] = slots[self.slot]
+        if self.across_all:
+            return min((each.at for each in readings), default=None)
+        telling = [each.at for each in readings if each.truth is not False] or [each.at for each in readings]
+        return max(telling, default=None)
 
     def band(self, view: View) -> Band | None:
         readings = view.slots[self.slot]
@@ -176,11 +183,12 @@ class Whereabouts(Signal):
         if person is None:
             return
         known = tuple(each for each in view.slots[self.slot] if each[0] != person)
+        here = dict(view.slots[self.slot]).get(person)
         if entered := view.event_of("zone.entered", None):
             view.slots[self.slot] = (*known, (person, str(entered.data.get("zone", ""))))
         elif tapped := view.event_of("tapped", None):
             view.slots[self.slot] = (*known, (person, str(tapped.data.get("place", ""))))
-        elif view.event_of("zone.left", None):
+        elif (left := view.event_of("zone.left", None)) and (here is None or left.data.get("zone", "") in ("", here)):
             view.slots[self.slot] = (*known, (person, ""))
 
     def stands(self, view: View) -> Truth:

@@ -22,7 +22,7 @@ from rules.subject import Origin, Subject
 from rules.surroundings import Around
 from rules.view import TraitSet
 
-FORMAT = 4
+FORMAT = 5
 """Rises when states of before can no longer be read."""
 
 _KINDS: dict[str, type[Sample | Event | TraitSet]] = {"sample": Sample, "event": Event, "trait": TraitSet}

@@ -89,6 +89,8 @@ class State(msgspec.Struct, frozen=True, gc=False, eq=False):
     fired_held: Instant = 0
     rung: int = 0
     quiet_until: Instant = 0
+    again: int = 0
+    """How many episodes began at the very instant at which this one did, before it."""
     waiting: tuple[Heard, ...] = ()
     due: Instant | None = UNTOLD
     """When something is due, worked out once and kept; nothing that `step` depends on, and no part of what is remembered."""
@@ -317,7 +319,8 @@ def _climb(situation: Situation, state: State, view: View) -> Stepped:
     if state.phase is not Phase.FIRING:
         if at < state.quiet_until:
             return Stepped(_replace(state, phase=Phase.PENDING), [], [(at, Outcome.COOLING)])
-        state = _replace(state, phase=Phase.FIRING, fired_at=at, fired_held=held, rung=0)
+        again = state.again + 1 if state.fired_at == at else 0
+        state = _replace(state, phase=Phase.FIRING, fired_at=at, fired_held=held, rung=0, again=again)
     decisions = []
     while state.rung < len(program.ladder) and held - state.fired_held >= program.ladder[state.rung].after:
         rung = program.ladder[state.rung]
@@ -333,6 +336,8 @@ def _decide(
     key = f"{program.id}|{program.version}|{subject.id}|{state.fired_at}|{level}|{rung}"
     if program.moment:
         key += f"|{_name(view.change)}"
+    if state.again:
+        key += f"|{state.again}"
     clauses = _clauses(program, view)
     lasted = view.at - state.fired_at + state.fired_held if level == CLEAR else None
     known = _known(situation, view, clauses, lasted=lasted)

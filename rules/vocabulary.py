@@ -21,6 +21,7 @@ from rules.language import FACTS, Action, Input, Rule
 from rules.made import NOTHING, Made
 from rules.program import ZONE_EVENTS
 from rules.unheard import Unheard
+from rules.view import OFFLINE
 from rules.words import blanks, texts
 
 _FACT_UNITS = {name: "a" if name == "person.age" else "/min" for name in FACTS}
@@ -206,6 +207,8 @@ class _Checker:
             yield from _values(path, metric, {"equals": condition.equals})
         else:
             yield from self._numeric((*path, "daily"), condition.daily, metric)
+            if metric.spec.kind == "counter" and condition.agg in ("mean", "low"):
+                yield (*path, "agg"), f"{condition.daily} is a counter; its {condition.agg} says nothing, its sum does"
             if condition.agg in ("mean", "min", "max", "last", "low") and metric.spec.kind == "gauge":
                 yield from self._never.beyond(path, metric, condition)
 
@@ -283,6 +286,8 @@ class _Checker:
                 yield (*path, "notify"), "nobody is told about a place; say so to a person, a home or a device's owner"
             if action.award is not None and self._rule.scope.each not in ("person", "home"):
                 yield (*path, "award"), "points are for rules with scope: {each: person} or {each: home}"
+        elif action.event is not None and action.event.type == OFFLINE:
+            yield (*path, "event", "type"), f"only the hub says {action.event.type}: it is so, or not"
         for part, key in ((action.command, "args"), (action.service, "body"), (action.event, "data")):
             if part is not None:
                 said = texts(getattr(part, key))

@@ -10,11 +10,11 @@ from functools import reduce
 from itertools import pairwise
 from operator import add
 from statistics import fmean
-from typing import Any
+from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
 
-from devices.sample import MINUTE, Instant
+from devices.sample import MINUTE, Instant, Sample
 from rules import calendar
 from rules.bounds import Band, Test
 from rules.conditions import Term
@@ -27,6 +27,7 @@ PANES = 60
 BINS = 128
 DAYS_KEPT = 16
 """The fourteen steps in a row that may be asked for, the day before them, and the one that has just begun."""
+DEVICES_KEPT = 32
 ROUNDING = 1e-9
 """More than adding up may be off by: what comes so near a limit is looked at."""
 ANY: Band = (-math.inf, math.inf)
@@ -47,13 +48,28 @@ class Pane(msgspec.Struct, frozen=True, array_like=True, gc=False):
     last: float
     grown: float
     bins: tuple[tuple[int, int], ...] = ()
+    led: float = 0.0
+    """What it grew by up to its first value, since the one before."""
+
+
+Lasts: TypeAlias = tuple[tuple[str, float], ...]
+"""The last value of a counter by device, the newest at the end: every device counts by itself."""
+
+
+class Window(NamedTuple):
+    """What an amount remembers: its panes, how it stood, when it may change by itself, and the last values of counters."""
+
+    panes: tuple[Pane, ...] = ()
+    truth: Truth = None
+    due: Instant | None = None
+    lasts: Lasts = ()
 
 
 class Amount(Signal):
     """What a metric came to over a window, or how many times an event happened, held against a limit."""
 
-    start: tuple[tuple[Pane, ...], Truth, Instant | None] = ((), None, None)
-    remembers = tuple[tuple[Pane, ...], Truth, Instant | None]
+    start = Window()
+    remembers = Window
 
     def __init__(  # noqa: PLR0913  (each is one word of the language)
         self,
@@ -80,48 +96,58 @@ class Amount(Signal):
         self.banded = self.rising and of is None
 
     def take(self, view: View) -> None:
-        panes, truth, due = view.slots[self.slot]
+        known: Window = view.slots[self.slot]
+        panes = tuple(pane for pane in known.panes if pane.start + self.step + self.window > view.at)
+        known = known._replace(panes=panes)
         value = self._value(view)
-        panes = tuple(pane for pane in panes if pane.start + self.step + self.window > view.at)
         if value is not None:
-            panes = self._extended(panes, (view.at,), (value,))
-        view.slots[self.slot] = (panes, truth, due)
+            assert view.change is not None
+            known = self._extended(known, getattr(view.change, "source", ""), (view.at,), (value,))
+        view.slots[self.slot] = known
 
     def stands(self, view: View) -> Truth:
-        panes, before, _ = view.slots[self.slot]
-        truth = self.test.judge(self.amount(panes), before, view)
-        view.slots[self.slot] = (panes, truth, self._next_change(panes, truth, view))
+        known: Window = view.slots[self.slot]
+        truth = self.test.judge(self.amount(known.panes), known.truth, view)
+        view.slots[self.slot] = known._replace(truth=truth, due=self._next_change(known.panes, truth, view))
         return truth
 
     def due(self, slots: Sequence[Any], after: Instant, zone: str) -> Instant | None:
-        due: Instant | None = slots[self.slot][2]
-        return due
+        known: Window = slots[self.slot]
+        return known.due
 
     def band(self, view: View) -> Band | None:
         """Of a counter's growth: values that only rise, not so far that the sum would be judged differently."""
-        panes, truth, _ = view.slots[self.slot]
-        amount = self.amount(panes)
-        if truth is None or amount is None or not panes:
+        known: Window = view.slots[self.slot]
+        amount = self.amount(known.panes)
+        if known.truth is None or amount is None or not known.panes:
             return None
-        found = self.test.band(truth, amount, view)
+        found = self.test.band(known.truth, amount, view)
         if found is None:
             return None
-        last = panes[-1].last
+        last = known.panes[-1].last
         high = last + (found[1] - amount)
         slack = ROUNDING * max(abs(last), abs(amount), abs(found[1])) if math.isfinite(high) else 0.0
         return last, high - slack
 
     def absorb(self, memory: Any, at: Sequence[Instant], values: Sequence[float], zone: str) -> Any:
-        panes, truth, due = memory
+        known: Window = memory
         begin = 0
         while begin < len(at):
             end = bisect_left(at, self._start(at[begin]) + self.step, begin)
-            panes = self._extended(panes, at[begin:end], values[begin:end])
+            known = self._extended(known, self.teller_of(known) or "", at[begin:end], values[begin:end])
             begin = end
-        return panes, truth, due
+        return known
+
+    def teller(self, slots: Sequence[Any]) -> str | None:
+        return self.teller_of(slots[self.slot])
+
+    @staticmethod
+    def teller_of(known: Window) -> str | None:
+        """The device of the newest value of a counter."""
+        return known.lasts[-1][0] if known.lasts else None
 
     def clause(self, view: View, truth: Truth) -> Clause | None:
-        return Clause(self.name, truth, self.amount(view.slots[self.slot][0]), self.test.shown(view))
+        return Clause(self.name, truth, self.amount(view.slots[self.slot].panes), self.test.shown(view))
 
     def amount(self, panes: tuple[Pane, ...]) -> float | None:
         """What the window comes to; `None` where nothing came in, except that nothing is 0 times."""
@@ -158,6 +184,7 @@ class Amount(Signal):
         grown = math.fsum(pane.grown for pane in panes) if self.counter else panes[-1].last - panes[0].first
         if self.agg != "rate":
             return grown
+        grown -= panes[0].led
         elapsed = panes[-1].last_at - panes[0].first_at
         return grown / elapsed * MINUTE if elapsed > 0 else None
 
@@ -179,29 +206,31 @@ class Amount(Signal):
     def _start(self, at: Instant) -> Instant:
         return at // self.step * self.step
 
-    def _extended(self, panes: tuple[Pane, ...], at: Sequence[Instant], values: Sequence[float]) -> tuple[Pane, ...]:
-        """With some values more, all of one step: to the last digit what one after the other would come to."""
-        last, start = (panes[-1] if panes else None), self._start(at[0])
-        grown = _increases(last.last if last else None, values) if self.counter else ()
-        if last is None or last.start != start:
-            bins = _binned((), values, self.range) if self.percentile is not None else ()
-            low, high = min(values), max(values)
+    def _extended(self, known: Window, device: str, at: Sequence[Instant], values: Sequence[float]) -> Window:
+        """With some values of a device more, all of one step: to the last digit what one after the other would come to."""
+        panes, start = known.panes, self._start(at[0])
+        grown = _increases(dict(known.lasts).get(device), values) if self.counter else ()
+        lasts = _with_last(known.lasts, device, values[-1]) if self.counter else ()
+        last = panes[-1] if panes and panes[-1].start == start else None
+        bins = _binned(last.bins if last else (), values, self.range) if self.percentile is not None else ()
+        low, high = min(values), max(values)
+        if last is None:
+            led = grown[0] if grown else 0.0
             total, grew = reduce(add, values), reduce(add, grown or (0.0,))
-            return (*panes, Pane(start, len(at), total, low, high, at[0], values[0], at[-1], values[-1], grew, bins))
-        extended = Pane(
-            start,
-            last.count + len(at),
-            reduce(add, values, last.total),
-            min(last.low, *values),
-            max(last.high, *values),
-            last.first_at,
-            last.first,
-            at[-1],
-            values[-1],
-            reduce(add, grown, last.grown),
-            _binned(last.bins, values, self.range) if self.percentile is not None else (),
+            pane = Pane(start, len(at), total, low, high, at[0], values[0], at[-1], values[-1], grew, bins, led)
+            return known._replace(panes=(*panes, pane), lasts=lasts)
+        pane = msgspec.structs.replace(
+            last,
+            count=last.count + len(at),
+            total=reduce(add, values, last.total),
+            low=min(last.low, low),
+            high=max(last.high, high),
+            last_at=at[-1],
+            last=values[-1],
+            grown=reduce(add, grown, last.grown),
+            bins=bins,
         )
-        return (*panes[:-1], extended)
+        return known._replace(panes=(*panes[:-1], pane), lasts=lasts)
 
 
 class DayValue(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -215,12 +244,13 @@ class DayValue(msgspec.Struct, frozen=True, array_like=True, gc=False):
     last: float
     first_at: float | None
     bins: tuple[tuple[int, int], ...]
+    lasts: Lasts = ()
 
 
 class Days(Signal):
     """What a metric came to day by day: rising, falling, drifting, or against a limit. Only complete days count."""
 
-    banded = counts = True
+    counts = True
     start: tuple[DayValue, ...] = ()
     remembers = tuple[DayValue, ...]
 
@@ -236,10 +266,13 @@ class Days(Signal):
         drifts_by: Term | None,
         test: Test | None,
         range_: tuple[float, float],
+        counter: bool,
     ) -> None:
         super().__init__(slot)
         self.metric, self.agg, self.equals = metric, agg, equals
         self.rises, self.falls, self.drifts_by, self.test, self.range = rises, falls, drifts_by, test, range_
+        self.grows = counter and agg == "sum"
+        self.banded = not self.grows
 
     def take(self, view: View) -> None:
         sample = view.sample_of(self.metric, None)
@@ -249,6 +282,8 @@ class Days(Signal):
         days: tuple[DayValue, ...] = view.slots[self.slot]
         today = days[-1] if days and days[-1].ordinal == ordinal else None
         grown = self._grown(today, sample.value, ordinal, view)
+        if grown is not None and self.grows:
+            grown = _summed(grown, today, sample, days[-1].lasts if days else ())
         if grown is not None:
             view.slots[self.slot] = (*(days[:-1] if today else days), grown)[-DAYS_KEPT:]
 
@@ -343,6 +378,14 @@ class Days(Signal):
         return DayValue(ordinal, day.count + 1, day.total + value, low, high, value, None, bins)
 
 
+def _summed(grown: DayValue, today: DayValue | None, sample: Sample, lasts: Lasts) -> DayValue:
+    """A day of a counter, whose total is what it grew by."""
+    assert not isinstance(sample.value, str)
+    (more,) = _increases(dict(lasts).get(sample.source), (sample.value,))
+    total = (today.total if today else 0.0) + more
+    return msgspec.structs.replace(grown, total=total, lasts=_with_last(lasts, sample.source, sample.value))
+
+
 def _in_a_row(known: dict[int, float], count: int, *, up: bool) -> Truth:
     """Whether a value went up (down) `count` days in a row, up to the last that is known; unknown with fewer days."""
     if not known:
@@ -387,6 +430,10 @@ def _increases(before: float | None, values: Sequence[float]) -> list[float]:
     """What a counter grew by with each value: all of it when it has started again from zero."""
     earlier = [values[0] if before is None else before, *values[:-1]]
     return [value - known if value >= known else value for known, value in zip(earlier, values, strict=True)]
+
+
+def _with_last(lasts: Lasts, device: str, value: float) -> Lasts:
+    return (*(each for each in lasts if each[0] != device), (device, value))[-DEVICES_KEPT:]
 
 
 def _quantile(counts: dict[int, int], total: int, share: float, range_: tuple[float, float]) -> float:

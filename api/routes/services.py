@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
 
 from api.deps import CallerDep, HubDep, OperatorDep, now
 from api.instants import to_rfc3339
@@ -17,10 +17,23 @@ router = APIRouter(prefix="/v1", tags=["services"])
 Name = Annotated[str, Path(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
 
 
+def _address(url: str) -> str:
+    """Raises `ValueError` for what nobody can be called at."""
+    import httpx
+
+    try:
+        host = httpx.URL(url).raw_host.decode("ascii")
+        if not host.encode("idna"):
+            raise ValueError("no host")
+    except (httpx.InvalidURL, ValueError) as error:
+        raise ValueError("not an address that anybody can be called at") from error
+    return url
+
+
 class ServiceIn(BaseModel):
     """Where a service listens."""
 
-    url: str = Field(pattern=r"^https?://[^\s]+$", max_length=500)
+    url: Annotated[str, Field(pattern=r"^https?://[^\s]+$", max_length=500), AfterValidator(_address)]
 
 
 class ServiceOut(BaseModel):

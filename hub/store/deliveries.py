@@ -21,9 +21,16 @@ class DeliveryStore:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def due(self, *, now: Instant, limit: int) -> list[DeliveryRow]:
-        """What is to be sent by now, oldest first."""
+    def due_targets(self, *, now: Instant) -> list[str]:
+        """The services to which anything is to be sent by now."""
+        query = select(DeliveryRow.target).where(DeliveryRow.status == QUEUED, DeliveryRow.next_at <= now)
+        with Session(self._engine) as session:
+            return list(session.exec(query.distinct()))
+
+    def due(self, target: str, *, now: Instant, limit: int) -> list[DeliveryRow]:
+        """What is to be sent to a service by now, oldest first."""
         query = select(DeliveryRow).where(DeliveryRow.status == QUEUED, DeliveryRow.next_at <= now)
+        query = query.where(DeliveryRow.target == target)
         with Session(self._engine) as session:
             return list(session.exec(query.order_by(col(DeliveryRow.next_at)).limit(limit)))
 

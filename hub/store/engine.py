@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, event, text
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlmodel import SQLModel, create_engine
 
 from devices.errors import StoreUnavailable
@@ -32,12 +33,13 @@ def open_engine(url: str) -> Engine:
         engine = create_engine(url, pool_size=POOL_SIZE, pool_use_lifo=True, **connected)
         if url.startswith("sqlite"):
             event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "handle_error", _translate)
         revision = _revision(engine)
         if revision is None:
             _create(engine)
         elif revision != HEAD:
             migrate(engine)
-    except SQLAlchemyError as error:
+    except (SQLAlchemyError, StoreUnavailable) as error:
         raise StoreUnavailable(f"the relational store cannot be opened: {str(error).splitlines()[0]}") from error
     return engine
 
@@ -58,6 +60,12 @@ def translated() -> Iterator[None]:
         yield
     except SQLAlchemyError as error:
         raise StoreUnavailable(str(error).splitlines()[0]) from error
+
+
+def _translate(context: ExceptionContext) -> None:
+    """Whatever reads or writes: what the database cannot do just now is `StoreUnavailable`."""
+    if isinstance(context.sqlalchemy_exception, OperationalError):
+        raise StoreUnavailable(str(context.original_exception).splitlines()[0]) from context.original_exception
 
 
 def _create(engine: Engine) -> None:

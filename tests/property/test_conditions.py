@@ -340,7 +340,7 @@ def test_what_is_taken_in_all_at_once_is_what_one_by_one_comes_to(counter, perce
     for first, last in pairwise([0, *sorted(min(cut, len(at)) for cut in cuts), len(at)]):
         memory = amount.absorb(memory, at[first:last], values[first:last], "UTC")
     assert memory == one_by_one
-    panes = memory[0]
+    panes = memory.panes
     assert sum(pane.count for pane in panes) == len(steps)
     assert [pane.last for pane in panes[-1:]] == values[-1:]
     grown = sum(later - before if later >= before else later for before, later in pairwise(values))
