@@ -287,24 +287,23 @@ class Engine:
     def _step(self, running: Running, cell: Cell, heard: Heard, now: Instant) -> list[Decision]:
         before = cell.current(running.program)
         stepped = step(Situation(running.program, cell.subject, now), before, heard)
-        return self._settle(running, cell, before, stepped, heard)
+        return self._settle(running, cell, before, stepped)
 
     def _pass(self, running: Running, cell: Cell, until: Instant, now: Instant) -> list[Decision]:
         before = cell.current(running.program)
         stepped = pass_time(Situation(running.program, cell.subject, now), before, until)
-        return self._settle(running, cell, before, stepped, None)
+        return self._settle(running, cell, before, stepped)
 
-    def _settle(
-        self, running: Running, cell: Cell, before: State, stepped: Stepped, heard: Heard | None
-    ) -> list[Decision]:
+    def _settle(self, running: Running, cell: Cell, before: State, stepped: Stepped) -> list[Decision]:
         """Keep what a step came to, and note what it decided that may set off others."""
         cell.buckets = cell.looked(running.program, before)
         cell.state, cell.clock = stepped.state, stepped.state.clock
         cell.forget_passed()
-        for at, outcome in stepped.outcomes:
-            known = cell.buckets.get(outcome)
-            cell.buckets[outcome] = Bucket(at, known.times + 1 if known else 1, before, heard)
-            cell.last = outcome if outcome is not Outcome.LATE else cell.last
+        for looked in stepped.looked:
+            known = cell.buckets.get(looked.outcome)
+            times = known.times + 1 if known else 1
+            cell.buckets[looked.outcome] = Bucket(looked.at, times, looked.state, looked.heard)
+            cell.last = looked.outcome if looked.outcome is not Outcome.LATE else cell.last
         self._schedule(running, cell)
         if running.shadow:
             return [_shaded(decision) for decision in stepped.decisions]

@@ -103,12 +103,29 @@ class State(msgspec.Struct, frozen=True, gc=False, eq=False):
     __hash__ = None  # type: ignore[assignment]
 
 
+class Looked(NamedTuple):
+    """What came of one evaluation: of the state before it and the change it met, or none but the clock."""
+
+    at: Instant
+    outcome: Outcome
+    state: State
+    heard: Heard | None
+
+
 class Stepped(NamedTuple):
-    """What a step comes to. `outcomes` tell what every evaluation came to, oldest first."""
+    """What a step comes to; every evaluation of it, oldest first."""
 
     state: State
     decisions: list[Decision]
-    outcomes: list[tuple[Instant, Outcome]]
+    looked: list[Looked]
+
+
+class _Met(NamedTuple):
+    """What one evaluation comes to."""
+
+    state: State
+    decisions: list[Decision]
+    outcome: Outcome
 
 
 class Situation(NamedTuple):
@@ -128,7 +145,7 @@ def step(situation: Situation, state: State, heard: Heard) -> Stepped:
     """Take one change: the state after it, and what is decided. Pure."""
     lateness = situation.program.lateness
     if heard.at < max(state.clock, state.newest - lateness):
-        return Stepped(state, [], [(heard.at, Outcome.LATE)])
+        return Stepped(state, [], [Looked(heard.at, Outcome.LATE, state, heard)])
     if not lateness:
         return _take(situation, state, heard)
     newest = max(state.newest, heard.at)
@@ -143,7 +160,7 @@ def pass_time(situation: Situation, state: State, until: Instant) -> Stepped:
     horizon = until - situation.program.lateness
     released = _release(situation, state, horizon)
     waited = _wait(situation, released.state, horizon, including=True)
-    return Stepped(waited.state, released.decisions + waited.decisions, released.outcomes + waited.outcomes)
+    return Stepped(waited.state, released.decisions + waited.decisions, released.looked + waited.looked)
 
 
 def explain(situation: Situation, state: State, heard: Heard | None, at: Instant) -> list[Clause]:
@@ -181,14 +198,14 @@ def horizon(situation: Situation, state: State) -> Horizon:
 def _release(situation: Situation, state: State, until: Instant) -> Stepped:
     """Take the changes that nothing can come before any more."""
     decisions: list[Decision] = []
-    outcomes: list[tuple[Instant, Outcome]] = []
+    looked: list[Looked] = []
     while state.waiting and state.waiting[0].at <= until:
         first, rest = state.waiting[0], state.waiting[1:]
         taken = _take(situation, _replace(state, waiting=rest), first)
         state = taken.state
         decisions += taken.decisions
-        outcomes += taken.outcomes
-    return Stepped(state, decisions, outcomes)
+        looked += taken.looked
+    return Stepped(state, decisions, looked)
 
 
 def _take(situation: Situation, state: State, heard: Heard) -> Stepped:
@@ -197,17 +214,17 @@ def _take(situation: Situation, state: State, heard: Heard) -> Stepped:
     waited = _wait(situation, state, heard.at, including=False)
     also_due = _due(situation, waited.state) == heard.at
     met = _evaluate(situation, waited.state, heard.at, heard)
-    decisions, outcomes = waited.decisions + met.decisions, waited.outcomes + met.outcomes
+    decisions, looked = waited.decisions + met.decisions, waited.looked + met.looked
     if also_due:
         again = _evaluate(situation, met.state, heard.at, None)
-        return Stepped(again.state, decisions + again.decisions, outcomes + again.outcomes)
-    return Stepped(met.state, decisions, outcomes)
+        return Stepped(again.state, decisions + again.decisions, looked + again.looked)
+    return Stepped(met.state, decisions, looked)
 
 
 def _wait(situation: Situation, state: State, until: Instant, *, including: bool) -> Stepped:
     """Decide what is due before `until`, each at its own time."""
     decisions: list[Decision] = []
-    outcomes: list[tuple[Instant, Outcome]] = []
+    looked: list[Looked] = []
     for _ in range(STEPS_LIMIT):
         at = _due(situation, state)
         if at is None or at > until or (at == until and not including):
@@ -215,8 +232,8 @@ def _wait(situation: Situation, state: State, until: Instant, *, including: bool
         met = _evaluate(situation, state, at, None)
         state = met.state
         decisions += met.decisions
-        outcomes += met.outcomes
-    return Stepped(state, decisions, outcomes)
+        looked += met.looked
+    return Stepped(state, decisions, looked)
 
 
 def _due(situation: Situation, state: State) -> Instant | None:
@@ -258,9 +275,9 @@ def _evaluate(situation: Situation, state: State, at: Instant, heard: Heard | No
     view = _view(situation, state, at, heard)
     truth = situation.program.root.truth(view)
     after = _replace(state, clock=at, slots=tuple(view.slots))
-    if situation.program.moment:
-        return _strike(situation, after, view, truth=truth)
-    return _move(situation, after, view, truth=truth)
+    meet = _strike if situation.program.moment else _move
+    met = meet(situation, after, view, truth=truth)
+    return Stepped(met.state, met.decisions, [Looked(at, met.outcome, state, heard)])
 
 
 def _view(situation: Situation, state: State, at: Instant, heard: Heard | None) -> View:
@@ -273,44 +290,43 @@ def _view(situation: Situation, state: State, at: Instant, heard: Heard | None) 
     return view
 
 
-def _strike(situation: Situation, state: State, view: View, *, truth: bool | None) -> Stepped:
+def _strike(situation: Situation, state: State, view: View, *, truth: bool | None) -> _Met:
     """A rule about a moment: it is answered at once, unless it was answered a short while ago."""
     at, program = view.at, situation.program
     if truth is not True:
-        return Stepped(state, [], [(at, Outcome.UNKNOWN if truth is None else Outcome.FALSE)])
+        return _Met(state, [], Outcome.UNKNOWN if truth is None else Outcome.FALSE)
     if at < state.quiet_until:
-        return Stepped(state, [], [(at, Outcome.COOLING)])
+        return _Met(state, [], Outcome.COOLING)
     after = _replace(state, fired_at=at, quiet_until=at + program.cooldown)
     decisions = [
         _decide(situation, after, view, level=rung.level, actions=rung.actions, rung=place)
         for place, rung in enumerate(program.ladder, start=1)
     ]
-    return Stepped(after, decisions, [(at, Outcome.FIRED)])
+    return _Met(after, decisions, Outcome.FIRED)
 
 
-def _move(situation: Situation, state: State, view: View, *, truth: bool | None) -> Stepped:
+def _move(situation: Situation, state: State, view: View, *, truth: bool | None) -> _Met:
     """A rule about something that lasts: an episode begins, climbs its ladder, and ends."""
-    at = view.at
     if truth is True:
         return _climb(situation, state, view)
     if truth is None:
-        return Stepped(state, [], [(at, Outcome.UNKNOWN)])
+        return _Met(state, [], Outcome.UNKNOWN)
     pending = view.slots[situation.program.root.slot].since is not None
     rest = _replace(state, phase=Phase.PENDING if pending else Phase.INACTIVE)
     if state.phase is Phase.FIRING:
         return _settle(situation, rest, view)
-    return Stepped(rest, [], [(at, Outcome.PENDING if pending else Outcome.FALSE)])
+    return _Met(rest, [], Outcome.PENDING if pending else Outcome.FALSE)
 
 
-def _settle(situation: Situation, state: State, view: View) -> Stepped:
+def _settle(situation: Situation, state: State, view: View) -> _Met:
     """The condition is false: an episode is over."""
     program, at = situation.program, view.at
     over = _replace(state, rung=0, quiet_until=at + program.cooldown)
     decided = _decide(situation, state, view, level=CLEAR, actions=program.when_clear or (), rung=state.rung)
-    return Stepped(over, [decided], [(at, Outcome.CLEARED)])
+    return _Met(over, [decided], Outcome.CLEARED)
 
 
-def _climb(situation: Situation, state: State, view: View) -> Stepped:
+def _climb(situation: Situation, state: State, view: View) -> _Met:
     """The condition is true and has held long enough: fire, and climb the ladder."""
     program, at = situation.program, view.at
     root = program.root
@@ -318,7 +334,7 @@ def _climb(situation: Situation, state: State, view: View) -> Stepped:
     held = root.held(view.slots, at)
     if state.phase is not Phase.FIRING:
         if at < state.quiet_until:
-            return Stepped(_replace(state, phase=Phase.PENDING), [], [(at, Outcome.COOLING)])
+            return _Met(_replace(state, phase=Phase.PENDING), [], Outcome.COOLING)
         again = state.again + 1 if state.fired_at == at else 0
         state = _replace(state, phase=Phase.FIRING, fired_at=at, fired_held=held, rung=0, again=again)
     decisions = []
@@ -326,7 +342,7 @@ def _climb(situation: Situation, state: State, view: View) -> Stepped:
         rung = program.ladder[state.rung]
         state = _replace(state, rung=state.rung + 1)
         decisions.append(_decide(situation, state, view, level=rung.level, actions=rung.actions, rung=state.rung))
-    return Stepped(state, decisions, [(at, Outcome.FIRED if decisions else Outcome.FIRING)])
+    return _Met(state, decisions, Outcome.FIRED if decisions else Outcome.FIRING)
 
 
 def _decide(

@@ -51,8 +51,10 @@ class Surroundings:
 AROUND = Surroundings()
 
 
-def rule(when, *, moment=False, ladder=None, cooldown="0s", lateness=None, id_="one", then="", scope="person"):
-    """A rule of one condition, compiled; contradictions are mistakes of the test."""
+def rule(
+    when, *, moment=False, ladder=None, cooldown="0s", lateness=None, id_="one", then="", scope="person", sound=True
+):
+    """A rule of one condition, compiled; contradictions are mistakes of the test, if it must be `sound`."""
     answer = then or "then: {notify: {text: hello}}"
     if ladder and not moment:
         rungs = [f"{{after: {after}, level: {level}, then: {{notify: {{text: hello}}}}}}" for after, level in ladder]
@@ -63,7 +65,7 @@ def rule(when, *, moment=False, ladder=None, cooldown="0s", lateness=None, id_="
         f"limits: {{cooldown: {cooldown}{late}}}\nbecause: '{{value}} {{limit}} {{held}}'\n"
     )
     written = language.read(text, file="rule.yaml")
-    assert vocabulary.contradictions(written.rule, MODELS, _by_others(written.rule)) == []
+    assert not sound or vocabulary.contradictions(written.rule, MODELS, _by_others(written.rule)) == []
     return compile_rule(written.rule, MODELS)
 
 
@@ -138,6 +140,50 @@ def programs(draw, lasting=tuple(LASTING), moments=tuple(MOMENTS), lateness=(Non
         return rule(MOMENTS[draw(st.sampled_from(moments))], moment=True, cooldown=cooldown, lateness=late)
     ladder = draw(st.sampled_from(LADDERS))
     return rule(LASTING[draw(st.sampled_from(lasting))], ladder=ladder, cooldown=cooldown, lateness=late)
+
+
+@st.composite
+def composed(draw, depth=2):
+    """A condition that lasts, made of others."""
+    kind = draw(st.sampled_from(["leaf", "leaf", "all", "any", "not", "count", "total"])) if depth else "leaf"
+    if kind == "leaf":
+        return LASTING[draw(st.sampled_from(tuple(LASTING)))]
+    inside = [draw(composed(depth - 1)) for _ in range(draw(st.integers(2, 3)))]
+    lasts = draw(st.sampled_from(["", ", for: 2s", ", for: 7s"]))
+    match kind:
+        case "not":
+            return f"{{not: {inside[0]}{lasts}}}"
+        case "total":
+            return f"{{total: {inside[0]}, per: day, above: 3s}}"
+        case "count":
+            return f"{{count: [{', '.join(inside)}], at_least: 2{lasts}}}"
+        case _:
+            return f"{{{kind}: [{', '.join(inside)}]{lasts}}}"
+
+
+@st.composite
+def intricate(draw):
+    """A rule made of several conditions: one that lasts, or a moment at which something else lasts."""
+    cooldown, when = draw(st.sampled_from(["0s", "20s"])), draw(composed())
+    if draw(st.integers(0, 3)):
+        return rule(when, ladder=draw(st.sampled_from(LADDERS)), cooldown=cooldown, sound=False)
+    moments = [MOMENTS[name] for name in draw(st.lists(st.sampled_from(tuple(MOMENTS)), min_size=1, max_size=2))]
+    return rule(f"{{all: [{', '.join([*moments[:1], when])}]}}", moment=True, cooldown=cooldown, sound=False)
+
+
+@st.composite
+def messages(draw):
+    """What watches say: several things at the same instant, or one after the other, or after a gap."""
+    kinds = st.sampled_from(["rate", "rate", "rate", "spo2", "steps", "steps", "sleep", "worn", "removed", "gone"])
+    said = st.tuples(st.lists(kinds, min_size=1, max_size=4, unique=True), st.sampled_from(RATES))
+    when = st.tuples(st.sampled_from([0, 1, 1_000, 1_000, 1_000, 3_000, 5_001, 61_000, HOUR]), st.sampled_from("1112"))
+    at, changes = START, []
+    for (several, value), (pause, watch) in draw(st.lists(st.tuples(said, when), max_size=25)):
+        at += pause
+        changes += [
+            change_of(kind, value, f"watch{watch}", at, len(changes) + place) for place, kind in enumerate(several)
+        ]
+    return changes
 
 
 RATES = [60.0, 144.9, 145.0, 150.0, 150.1, 154.0, 159.0, 170.0, 190.0, 220.0]
