@@ -13,7 +13,7 @@ from hub.registry import Registry
 from hub.store.fleet import Fleet
 from hub.store.ledger import Ledger
 from hub.telemetry import FAR_FUTURE, Scan, Span, TelemetryStore, Window
-from rules.chain import MADE_BY_RULE, Link, links
+from rules.chain import DEPTH_LIMIT, MADE_BY_RULE, Link, links
 from rules.consent import SERVICE
 from rules.decision import Decision
 from rules.program import Program
@@ -144,7 +144,7 @@ class Histories:
         return [
             _Told(link, self._source_of(decision), decision.depth + 1)
             for decision in self._ledger.chained(since=since, until=until, scope=scope)
-            if decision.rule != program.id
+            if decision.rule != program.id and decision.depth < DEPTH_LIMIT
             for link in links(decision)
             if program.hears(link) and self._concerns(decision, link, program.rule.scope.each, subject)
         ]

@@ -38,6 +38,7 @@ from hub.snapshots import Snapshots
 from hub.store.consents import Consent, Decided
 from hub.store.ledger import Recorded, Tick, Turn
 from hub.telemetry import Change, Stored, TelemetryStore
+from rules.cell import Running
 from rules.decision import Decision
 from rules.engine import Engine
 from rules.subject import Subject
@@ -94,8 +95,8 @@ class Pipeline:
         self._records, self._ledger, self._metrics = records, records.ledger, metrics
         self._snapshots, self._engine = snapshots, snapshots.engine
         self.observer = Observer()
-        self.begun_anew: set[str] = set()
-        """The rules of which catching up found no state that it could read."""
+        self.begun_anew: list[Running] = []
+        """The rules of which catching up found no state that it could read, and which it has put aside."""
         self._arrivals = Arrivals(self._ledger.arrivals())
         self._decoder = Decoder(registry, self._arrivals, metrics, may_be_online=self._may_be_online)
         self._stopping = threading.Event()
@@ -163,6 +164,7 @@ class Pipeline:
         Decisions that a crash kept from being recorded are recorded now; those that were, are there already.
         """
         loaded = self._snapshots.load(self._telemetry.last_seq())
+        self.begun_anew = [gone for key in sorted(loaded.missing) if (gone := self._engine.drop(key)) is not None]
         count = 0
         ticks = deque(self._ledger.ticks(loaded.since))
         if (standing := self._records.standing_before(ticks)) is not None:
@@ -177,7 +179,6 @@ class Pipeline:
         for tick in ticks:
             if turn := self._follow(self._tick(tick)):
                 self._ledger.commit(turn, now=_now())
-        self.begun_anew = loaded.missing
         self.save_last_snapshot()
         return count
 

@@ -39,6 +39,8 @@ log = structlog.get_logger()
 
 RULES_LIMIT = 2_000
 PROGRAMS_KEPT = 5_000
+HUB = "hub"
+"""Who switches off what cannot be run."""
 OWN = "own"
 """The pack of rules that people of the place wrote."""
 
@@ -64,6 +66,7 @@ class Rulebook:
         self._store, self._engine, self._pipeline = store, engine, pipeline
         self._registry, self._histories = registry, histories
         self._programs: dict[str, Program] = {}
+        engine.on_break = self.let_go
 
     @property
     def store(self) -> RuleStore:
@@ -89,12 +92,23 @@ class Rulebook:
             for subject in list(known.values()):
                 self._engine.begin(kind, subject, at=at)
 
-    def rebuild(self, keys: Iterable[str]) -> None:
-        """Before the pipeline starts: have rules without a state that can be read know what history tells."""
-        for key in keys:
-            running = self._engine.running[key]
+    def rebuild(self, without: Iterable[Running]) -> None:
+        """Before the pipeline starts: put rules on again without a state that can be read, knowing what history tells."""
+        for running in without:
             log.info("rule_rebuilt", rule=running.program.id, version=running.program.version)
-            self._put(running.program, shadow=running.shadow, owed=True)
+            try:
+                self._put(running.program, shadow=running.shadow, owed=True)
+            except HubError:
+                raise
+            except Exception as error:  # noqa: BLE001  (the hub starts without it)
+                self.let_go(running, error)
+
+    def let_go(self, running: Running, error: Exception) -> None:
+        """A rule cannot be run: it is off, on record and in the log, and the others go on. In the pipeline's thread."""
+        program, what = running.program, "unshadowed" if running.shadow else "switched_off"
+        log.error("rule_broken", rule=program.id, version=program.version, exc_info=error)
+        with contextlib.suppress(HubError):
+            self._store.switch(program.id, what=what, version=None, by=HUB, now=_now())
 
     def check(self, text: str, *, file: str = "rule.yaml") -> Written:
         """Read a rule and run its tests. Raises `ModelInvalid` with everything wrong in it."""
@@ -242,6 +256,7 @@ class Rulebook:
         """Put a program on, knowing what it would know had it been on; what it would have decided by now is over, unless it
         was on, and may still owe it."""
         fresh = Engine(grants=dict(self._engine.grants))
+        fresh.on_break = self._engine.on_break
         running = fresh.put(program, shadow=shadow)
         seq, until = self._pipeline.place(), _now()
         for subject in self._histories.touched(program, since=until - REMEMBERED, until=until):
@@ -267,7 +282,8 @@ class Rulebook:
                 del running.cells[scope]  # they have decided otherwise since history was read
         fresh.grants = self._engine.grants
         self._pipeline.bring_up(fresh, seq)
-        self._engine.adopt(running)
+        if running.key in fresh.running:
+            self._engine.adopt(running)
         self.begin(at=_now())
         self._pipeline.save_last_snapshot()
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from devices.sample import Instant
+from rules.chain import tells
 from rules.program import RESTLESS, Program
 from rules.signal import Signal
 from rules.signals import Level
@@ -180,13 +181,16 @@ def _refresh(signal: Signal, slots: list[Any], calm: Passing, zone: str) -> None
 class Running:
     """A program with its cells, active or in the shadow of another version."""
 
-    __slots__ = ("cells", "kind", "program", "purpose", "shadow")
+    __slots__ = ("cells", "hears", "kind", "program", "purpose", "shadow", "tells")
 
     def __init__(self, program: Program, *, shadow: bool) -> None:
         self.program, self.shadow = program, shadow
         self.kind: str = program.rule.scope.each
         self.purpose: str = program.rule.purpose
         self.cells: dict[str, Cell] = {}
+        self.tells = tells(program.rule)
+        self.hears = False
+        """Whether any other rule that is on says what it listens to: then it meets every sample, in turn with that."""
 
     @property
     def key(self) -> str:

@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from devices.sample import Event
 from rules.decision import Decision
+from rules.language import Rule
 from rules.view import TraitSet, timer_of
 
 MADE_BY_RULE = "rule:"
@@ -23,6 +24,19 @@ Link: TypeAlias = TraitSet | Event
 def is_heard(decision: Decision) -> bool:
     """Whether other rules hear anything of a decision."""
     return any(action["kind"] in _HEARD for action in decision.actions)
+
+
+def tells(rule: Rule) -> frozenset[str]:
+    """The names of what other rules may hear of a rule: events, traits, timers."""
+    told = set[str]()
+    for _, action in rule.actions():
+        if action.event is not None:
+            told.add(action.event.type)
+        elif action.trait is not None:
+            told.add(action.trait.name)
+        elif action.timer is not None:
+            told.add(timer_of(action.timer.rule))
+    return frozenset(told)
 
 
 def links(decision: Decision) -> Iterator[Link]:

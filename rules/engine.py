@@ -36,7 +36,8 @@ SHADED = "s-"
 
 
 class Engine:
-    """Every rule that is on. Owned by one thread; `on_loop(decision)` hears of rules that set each other off for ever.
+    """Every rule that is on. Owned by one thread; `on_loop(decision)` hears of rules that set each other off for ever, and
+    `on_break(running, error)` of one that cannot be run: it is let go, and the others go on.
 
     Rules for other purposes than service meet nothing of people who have not allowed them; `grants` says who has.
     """
@@ -49,11 +50,14 @@ class Engine:
         self._by_trait: dict[str, list[Running]] = {}
         self._watched: dict[tuple[str, str], Watch] = {}
         self._timers: list[tuple[Instant, str, str]] = []
+        self._tellers: list[Running] = []
+        self._chains_noted = False
         self.chained = 0
         """How many times rules have set others off, or people decided what they allow: what touches several cells at once."""
         self._place = LIVE
         self._following: deque[tuple[str, Subject, Around | None, Decision]] = deque()
         self.on_loop: Callable[[Decision], None] = lambda _: None
+        self.on_break: Callable[[Running, Exception], None] = _raise
         for program in programs:
             self.put(program)
 
@@ -84,8 +88,8 @@ class Engine:
         self.adopt(running)
         return True
 
-    def drop(self, key: str) -> None:
-        """Let a rule go, with what it remembers."""
+    def drop(self, key: str) -> Running | None:
+        """Let a rule go, with what it remembers, if it is on."""
         self._watch_anew()
         gone = self.running.pop(key, None)
         if gone is not None:
@@ -94,9 +98,13 @@ class Engine:
                     index[name].remove(gone)
                     if not index[name]:
                         del index[name]
+            self._chains_noted = False
+        return gone
 
     def feed(self, changes: Iterable[Sample | Event], *, surroundings: Surroundings, now: Instant) -> list[Decision]:
         """Take what is new, in the order of arrival; what is decided, in order."""
+        if not self._chains_noted:
+            self._note_chains()
         decisions: list[Decision] = []
         source = metric = None
         watch: Watch | None = None
@@ -109,7 +117,7 @@ class Engine:
             assert type(change) is Sample
             if change.metric not in self._by_metric:
                 continue
-            if change.source is not source or change.metric is not metric:
+            if change.source is not source or change.metric is not metric or (watch is not None and watch.ended):
                 source, metric = change.source, change.metric
                 around = surroundings.of(source)
                 watch = self._watching(metric, around) if around is not None else None
@@ -129,7 +137,7 @@ class Engine:
         if not passed:
             watch.settle()
             watch.fresh = False
-        decisions: list[Decision] = []
+        decisions = self._before(watch.around, at, now) if watch.hears else []
         stepped = False
         for running, cell, calm in watch.others if passed else watch.listeners:
             if (
@@ -149,6 +157,17 @@ class Engine:
                 decisions += self._step(running, cell, Heard(sample, watch.around.origin), now)
         if not (passed or stepped):
             watch.look(at)
+        return decisions
+
+    def _before(self, around: Around, at: Instant, now: Instant) -> list[Decision]:
+        """What is due before a change, of rules that others hear, in the scopes it is about: heard before it is met."""
+        decisions: list[Decision] = []
+        for running in self._tellers:
+            for subject in around.scopes(running.kind):
+                cell = running.cells.get(subject.id)
+                while cell is not None and cell.due is not None and cell.due < at and cell.place < self._place:
+                    decisions += self._pass(running, running.cell(subject), cell.due, now) + self._follow(now)
+                    cell = running.cells.get(subject.id) if running.key in self.running else None
         return decisions
 
     @contextlib.contextmanager
@@ -222,6 +241,15 @@ class Engine:
         for index, names in self._indexes(running.program):
             for name in names:
                 index.setdefault(name, []).append(running)
+        self._chains_noted = False
+
+    def _note_chains(self) -> None:
+        """Find out which rules say what others hear, and which hear it."""
+        self._tellers = [each for each in self.running.values() if each.tells and not each.shadow]
+        names = frozenset[str]().union(*(each.tells for each in self._tellers))
+        for each in self.running.values():
+            each.hears = not names.isdisjoint(each.program.events | each.program.traits)
+        self._chains_noted = True
 
     def _indexes(self, program: Program) -> Iterator[tuple[dict[str, list[Running]], frozenset[str]]]:
         yield self._by_metric, program.metrics
@@ -241,7 +269,7 @@ class Engine:
             for subject in around.scopes(running.kind):
                 cell = self._cell(running, subject)
                 if cell is not None and cell.place < self._place:
-                    listeners.append((running, cell, cell.calm.get(metric)))
+                    listeners.append((running, cell, None if running.hears else cell.calm.get(metric)))
         if len(self._watched) >= WATCHED_LIMIT:
             self._watch_anew()
         watch = self._watched[key] = Watch(around, listeners)
@@ -262,7 +290,10 @@ class Engine:
 
     def _hear(self, event: Event, around: Around | None, now: Instant, *, depth: int = 0) -> list[Decision]:
         decisions: list[Decision] = []
-        for running in list(self._by_event.get(event.type, ())) if around is not None else ():
+        listening = list(self._by_event.get(event.type, ())) if around is not None else []
+        if around is not None and not depth and any(running.hears for running in listening):
+            decisions += self._before(around, event.observed_at, now)
+        for running in listening:
             assert around is not None
             for subject in around.scopes(running.kind):
                 cell = self._cell(running, subject)
@@ -285,14 +316,22 @@ class Engine:
         return decisions
 
     def _step(self, running: Running, cell: Cell, heard: Heard, now: Instant) -> list[Decision]:
-        before = cell.current(running.program)
-        stepped = step(Situation(running.program, cell.subject, now), before, heard)
-        return self._settle(running, cell, before, stepped)
+        return self._try(running, cell, lambda situation, state: step(situation, state, heard), now)
 
     def _pass(self, running: Running, cell: Cell, until: Instant, now: Instant) -> list[Decision]:
-        before = cell.current(running.program)
-        stepped = pass_time(Situation(running.program, cell.subject, now), before, until)
-        return self._settle(running, cell, before, stepped)
+        return self._try(running, cell, lambda situation, state: pass_time(situation, state, until), now)
+
+    def _try(
+        self, running: Running, cell: Cell, move: Callable[[Situation, State], Stepped], now: Instant
+    ) -> list[Decision]:
+        """Move a cell on; a rule that cannot be run is let go."""
+        try:
+            before = cell.current(running.program)
+            return self._settle(running, cell, before, move(Situation(running.program, cell.subject, now), before))
+        except Exception as error:  # noqa: BLE001  (whatever one rule does, the others go on; whoever hears of it has the error)
+            self.drop(running.key)
+            self.on_break(running, error)
+            return []
 
     def _settle(self, running: Running, cell: Cell, before: State, stepped: Stepped) -> list[Decision]:
         """Keep what a step came to, and note what it decided that may set off others."""
@@ -377,6 +416,10 @@ class Engine:
             calm.seen = last_seen(program, metric, state)
             if calm.rising:
                 calm.teller = program.teller(metric, state.slots)
+
+
+def _raise(_: Running, error: Exception) -> None:
+    raise error
 
 
 def _shaded(decision: Decision) -> Decision:

@@ -91,6 +91,8 @@ class State(msgspec.Struct, frozen=True, gc=False, eq=False):
     quiet_until: Instant = 0
     again: int = 0
     """How many episodes began at the very instant at which this one did, before it."""
+    depth: int = 0
+    """How many rules had set each other off when it met the last change: what comes of it later follows from that too."""
     waiting: tuple[Heard, ...] = ()
     due: Instant | None = UNTOLD
     """When something is due, worked out once and kept; nothing that `step` depends on, and no part of what is remembered."""
@@ -274,7 +276,7 @@ def _evaluate(situation: Situation, state: State, at: Instant, heard: Heard | No
     """Look at the rule at one instant."""
     view = _view(situation, state, at, heard)
     truth = situation.program.root.truth(view)
-    after = _replace(state, clock=at, slots=tuple(view.slots))
+    after = _replace(state, clock=at, slots=tuple(view.slots), depth=view.depth)
     meet = _strike if situation.program.moment else _move
     met = meet(situation, after, view, truth=truth)
     return Stepped(met.state, met.decisions, [Looked(at, met.outcome, state, heard)])
@@ -283,6 +285,7 @@ def _evaluate(situation: Situation, state: State, at: Instant, heard: Heard | No
 def _view(situation: Situation, state: State, at: Instant, heard: Heard | None) -> View:
     program, subject = situation.program, situation.subject
     view = View(list(state.slots), at, subject=subject, resolve=program.number)
+    view.depth = state.depth
     if heard is not None:
         view.change, view.origin, view.depth = heard
     for signal in program.takers:

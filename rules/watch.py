@@ -20,8 +20,10 @@ class Watch:
         "around",
         "at",
         "clock",
+        "ended",
         "fresh",
         "gap",
+        "hears",
         "high",
         "listeners",
         "low",
@@ -35,10 +37,11 @@ class Watch:
         self.around, self.listeners = around, listeners
         self.alike: list[tuple[Cell, Passing]] = []
         self.others: list[Listener] = []
-        self.fresh = False
+        self.fresh = self.ended = False
         self.low = self.high = self.value = 0.0
         self.clock = self.until = self.at = self.gap = 0
         self.passed = 0
+        self.hears = any(running.hears for running, _, _ in listeners)
         for running, cell, calm in listeners:
             if calm is not None and calm.plain and cell.watch is None:
                 cell.watch = self
@@ -94,5 +97,6 @@ class Watch:
     def end(self) -> None:
         """Let go of the cells."""
         self.settle()
+        self.ended = True
         for cell, _ in self.alike:
             cell.watch = None

@@ -67,3 +67,35 @@ def test_a_ladder_goes_on_from_where_history_says_it_was(hub: HubProcess, spoil)
     eventually(lambda: len(levels()) == 3)
     assert levels() == [(10, "notice"), (25, "warning"), (30, "clear")]
     assert "rule_rebuilt" in hub.log()
+
+
+def test_what_was_decided_since_a_snapshot_that_cannot_be_read_is_not_decided_again(hub: HubProcess) -> None:
+    with hub.api() as api:
+        add_home(api)
+        add_person(api, "ann", birth_year=1980)
+        watch = add_device(api, "watch", owner="ann")
+    start = int(time.time() * 1000) - 120 * SECOND
+
+    def beat(begin: int, end: int) -> None:
+        before = hub.metric("hub_samples_stored_total")
+        with TestDevice(watch | {"mqtt": watch["mqtt"] | {"port": hub.mqtt_port}}) as device:
+            for second in range(begin, end):
+                device.say({"ts": start + second * SECOND, "values": {"heart_rate": 190}})
+        eventually(lambda: hub.metric("hub_samples_stored_total") >= before + end - begin)
+
+    def levels() -> list[tuple[float, str]]:
+        with hub.api() as api:
+            return [((at - start) / SECOND, level) for at, level in fired(api, "ease-off", "ann")]
+
+    beat(0, 15)
+    eventually(lambda: levels() == [(10, "notice")])
+    hub.stop()
+    hub.start()
+    beat(15, 40)
+    eventually(lambda: levels() == [(10, "notice"), (25, "warning")])
+    hub.kill()
+    of_another_program(hub)
+    hub.start()
+    beat(40, 51)
+    eventually(lambda: len(levels()) > 2)
+    assert levels() == [(10, "notice"), (25, "warning"), (50, "critical")]

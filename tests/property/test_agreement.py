@@ -27,7 +27,7 @@ from tests.property.stage import (
     told,
 )
 
-MOST = settings(max_examples=250)
+MOST = settings(max_examples=500)
 
 
 @given(intricate(), messages(), st.lists(st.integers(0, 100), max_size=6))

@@ -15,10 +15,11 @@ from rules import snapshot
 from rules.chain import DEPTH_LIMIT
 from rules.engine import Engine
 from rules.language import CLEAR
-from rules.step import Outcome
+from rules.step import Outcome, Situation, explain
 from rules.view import OFFLINE, TraitSet
 from tests.property.stage import (
     AROUND,
+    HOME,
     LADDERS,
     LASTING,
     LATE,
@@ -26,6 +27,7 @@ from tests.property.stage import (
     MOMENTS,
     NOW,
     PERSON,
+    RATES,
     START,
     begun,
     change_of,
@@ -657,3 +659,21 @@ def test_that_another_device_is_gone_changes_nothing():
     decisions = feed(engine, [*_beats(0, 5, 180.0), _offline(5, "watch2"), *_beats(5, 20, 180.0)])
     assert told(decisions) == told(plain)
     assert len(plain) == 1
+
+
+# What traces tell.
+
+
+@given(st.lists(st.sampled_from(RATES), min_size=2, max_size=20), st.sampled_from(["0s", "2s"]))
+@PLENTY
+def test_an_outcome_is_told_with_what_led_to_it(values, lateness):
+    """Where changes wait for others, it is the one that was met, not the one that came last."""
+    program = rule("{metric: heart_rate, above: 150}", scope="home", lateness=lateness)
+    engine = Engine([program])
+    feed(engine, [Sample("watch1", "heart_rate", START + place * SECOND, value) for place, value in enumerate(values)])
+    tick(engine, START + HOUR_MS)
+    cell = engine.running["one"].cells["home"]
+    standing = {Outcome.FIRED: True, Outcome.FIRING: True, Outcome.CLEARED: False, Outcome.FALSE: False}
+    for outcome, bucket in cell.looked(program, cell.current(program)).items():
+        clauses = explain(Situation(program, HOME, bucket.at), bucket.state, bucket.heard, bucket.at)
+        assert [clause.truth for clause in clauses] == [standing[outcome]], outcome
