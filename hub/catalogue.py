@@ -31,6 +31,10 @@ _ANSWER = re.compile(r"(because|then|clear|escalate\.\d+\.then)(\.|$)")
 """Where a rule says what comes of its decisions."""
 
 
+TOLD = 20
+"""So many decisions are told of a test that failed."""
+
+
 class Shipped(NamedTuple):
     """A rule of a pack."""
 
@@ -144,7 +148,8 @@ def failed(written: Written, failure: Failure) -> Fault:
 
 
 def _told(decisions: list[tuple[Instant, str]]) -> str:
-    return ", ".join(f"{level} at {at / SECOND:g} s" for at, level in decisions) or "nothing"
+    first = ", ".join(f"{level} at {at / SECOND:g} s" for at, level in decisions[:TOLD]) or "nothing"
+    return f"{first} and {len(decisions) - TOLD} more" if len(decisions) > TOLD else first
 
 
 def rule_text(path: Path) -> str:

@@ -208,6 +208,10 @@ class Engine:
             if running.purpose == purpose:
                 running.cells.pop(person, None)
 
+    def next_due(self) -> Instant | None:
+        """When time must have passed for anything to move; `None` if nothing waits for that."""
+        return self._timers[0][0] if self._timers else None
+
     def tick(self, until: Instant, *, surroundings: Surroundings, now: Instant) -> tuple[bool, list[Decision]]:
         """Let time pass up to `until`: whether that moved anything, and what is decided."""
         decisions: list[Decision] = []

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
 from devices.model import Model
 from devices.sample import Event, Instant, Sample
+from rules import conditions as c
 from rules.conditions import walk
+from rules.decision import Decision
 from rules.engine import Engine
 from rules.language import CLEAR, Case, Given, Rule
 from rules.program import Program, compile_rule
@@ -21,7 +23,7 @@ from rules.view import TraitSet, timer_of
 STEPS_LIMIT = 100_000
 """How many values a test may give: more than any needs, and no more than a moment's work."""
 COST_LIMIT = 500_000
-"""How many values the tests of a rule may give its conditions, all together: thirty times what any that ships does."""
+"""What the tests of a rule may cost, all together: a few seconds, and many times what any that ships does."""
 SCOPE = "scope"
 
 
@@ -57,50 +59,69 @@ class Stage:
         return self._subject
 
 
+class _Budget:
+    """How often the conditions of a rule may still be looked at."""
+
+    def __init__(self, rule: Rule) -> None:
+        self._left = COST_LIMIT // sum(_cost(condition) for _, condition in walk(rule.when))
+
+    def spend(self) -> None:
+        """Raises `ValueError` once it is spent."""
+        self._left -= 1
+        if self._left < 0:
+            raise ValueError("the tests of this rule go on for too long for its conditions; say every: 1m, or less")
+
+
+def _cost(condition: Any) -> int:
+    """Of looking at a condition once: a threshold is 1."""
+    if isinstance(condition, c.Schedule):
+        return 20
+    if getattr(condition, "window", None) is not None:
+        return 30 if getattr(condition, "percentile", None) is not None else 4
+    return 1
+
+
 def rehearse(rule: Rule, models: Mapping[str, Model]) -> list[Failure]:
     """Run all tests of a rule; those that failed. Answers to the end of an episode count only if a test expects them."""
-    program = compile_rule(rule, models)
-    failures, budget = [], COST_LIMIT // max(1, sum(1 for _ in walk(rule.when)))
-    for place, case in enumerate(rule.tests):
-        failure, given = _run(program, place, case, budget)
-        budget -= given
-        if failure is not None:
-            failures.append(failure)
-    return failures
+    program, budget = compile_rule(rule, models), _Budget(rule)
+    failures = (_run(program, place, case, budget) for place, case in enumerate(rule.tests))
+    return [failure for failure in failures if failure is not None]
 
 
-def _run(program: Program, place: int, case: Case, budget: int) -> tuple[Failure | None, int]:
-    """What went wrong, and how many values it gave; more than `budget` it may not."""
+def _run(program: Program, place: int, case: Case, budget: _Budget) -> Failure | None:
+    """What went wrong."""
     expected = [(each.at, each.level) for each in case.expect]
-    changes: list[Sample | Event | TraitSet] = []
     try:
         start = int(datetime.fromisoformat(case.start).timestamp() * 1000)
-        changes = _timeline(program.id, case, start)
-        if len(changes) > budget:
-            raise ValueError("the tests of this rule give too many values for its conditions; say every: 1m, or less")
-        decided = _decided(program, case, start, changes)
+        decided = _decided(program, case, start, budget)
     except ValueError as error:
-        return Failure(place, case.name, expected, [], str(error)), 0
+        return Failure(place, case.name, expected, [], str(error))
     if not any(level == CLEAR for _, level in expected):
         decided = [each for each in decided if each[1] != CLEAR]
-    return None if decided == expected else Failure(place, case.name, expected, decided), len(changes)
+    return None if decided == expected else Failure(place, case.name, expected, decided)
 
 
-def _decided(
-    program: Program, case: Case, start: Instant, changes: Iterable[Sample | Event | TraitSet]
-) -> list[tuple[Instant, str]]:
+def _decided(program: Program, case: Case, start: Instant, budget: _Budget) -> list[tuple[Instant, str]]:
     engine, stage = Engine([program], grants={(SCOPE, program.rule.purpose): 0}), Stage(case)
     kind = program.rule.scope.each
     subject = stage.subject(kind, SCOPE)
     engine.begin(kind, subject, at=start)
-    decisions = []
-    for change in changes:
+    decisions: list[Decision] = []
+
+    def wait(until: Instant) -> None:
+        while (due := engine.next_due()) is not None and due <= until:
+            budget.spend()
+            decisions.extend(engine.tick(due, surroundings=stage, now=start)[1])
+
+    for change in _timeline(program.id, case, start):
+        budget.spend()
+        wait(change.observed_at - 1)
         if isinstance(change, TraitSet):
             decisions += engine.set_trait(kind, subject, change, now=change.observed_at)
         else:
             decisions += engine.feed([change], surroundings=stage, now=change.observed_at)
-    _, late = engine.tick(start + _end(case) + program.lateness, surroundings=stage, now=start)
-    return [(each.observed_at - start, each.level) for each in decisions + late if each.rule == program.id]
+    wait(start + _end(case) + program.lateness)
+    return [(each.observed_at - start, each.level) for each in decisions if each.rule == program.id]
 
 
 def _end(case: Case) -> Instant:

@@ -317,13 +317,21 @@ def test_a_test_that_gives_too_much_fails_and_says_so(sources):
 
 def test_tests_that_together_cost_too_much_fail_and_say_so():
     windows = ", ".join(["{metric: heart_rate, window: 1d, agg: mean, above: 100}"] * 12)
-    case = "{name: n, given: [{at: 0s, until: 6h, heart_rate: 70}], expect: []}"
+    case = "{name: n, given: [{at: 0s, until: 1h, heart_rate: 70}], expect: []}"
     text = about(f"  any: [{windows}]") + f"tests: [{', '.join([case] * 4)}]\n"
     begun = process_time()
     failures = rehearse(read(text).rule, MODELS)
     assert process_time() - begun < 30
-    assert [failure.place for failure in failures] == [1, 2, 3]
-    assert all("too many values" in failure.reason for failure in failures)
+    assert [failure.place for failure in failures] == [2, 3]
+    assert all("go on for too long" in failure.reason for failure in failures)
+
+
+def test_tests_in_which_only_the_clock_moves_cost_something_too():
+    cases = ", ".join(f"{{name: n{n}, until: 400d, given: [{{at: 0s, heart_rate: 60}}], expect: []}}" for n in range(10))
+    begun = process_time()
+    failures = rehearse(read(about("  schedule: '0,15,30,45 * * * *'") + f"tests: [{cases}]\n").rule, MODELS)
+    assert process_time() - begun < 15
+    assert all("go on for too long" in failure.reason for failure in failures)
 
 
 # Tests that travel.
