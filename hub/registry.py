@@ -130,14 +130,15 @@ class Registry:
 
     def of_event(self, event: Event) -> Around | None:
         """Whom an event is about: where it names a token, the person who wears it."""
-        token = self.entries.get(str(event.data.get("token", "")))
-        place = event.data.get("place")
+        named, place = event.data.get("token"), event.data.get("place")
         entry = self.entries.get(event.source)
         if entry is None:
             return None
-        if token is None and place is None:
+        if named is None and place is None:
             return self.of(event.source)
-        return self._find(entry, token.owner if token is not None else entry.owner, place)
+        token = self.entries.get(str(named))
+        whom = entry.owner if named is None else token.owner if token is not None else None
+        return self._find(entry, whom, place)
 
     def subject(self, kind: str, scope: str) -> Subject | None:
         """A scope by its id."""
@@ -174,12 +175,18 @@ class Registry:
     def _find(self, entry: Entry, person: str | None, place: object) -> Around:
         homes = dict.fromkeys([entry.home, *([self._home_of[person]] if person in self._home_of else [])])
         return Around(
-            origin=Origin(entry.id, entry.model.role, entry.model.id, person),
+            origin=Origin(entry.id, entry.model.role, entry.model.id, person, self._is_of(entry.owner, person)),
             person=self.subjects.get(person) if person is not None else None,
             homes=tuple(self.homes[home] for home in homes if home in self.homes),
             device=self._device(entry.id),
             place=self.subject("place", f"{entry.home}/{place}") if place else None,
         )
+
+    def _is_of(self, owner: str | None, person: str | None) -> bool:
+        """Whether a device is somebody's, or of somebody they live with."""
+        if owner is None or person is None:
+            return False
+        return owner == person or self._home_of.get(owner, owner) == self._home_of.get(person, person)
 
     def _device(self, device: str) -> Subject | None:
         entry = self.entries.get(device)

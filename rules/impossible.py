@@ -57,7 +57,7 @@ class Impossible:
                 yield (*path, "where"), f"{name} has no field {field!r}; there are {known}"
         data = {field: _PLAUSIBLE[kind] for field, kind in (fields or {}).items()}
         days = [f"2026-01-{day:02}" for day in range(1, DAYS_AHEAD + 2)]
-        answer = Where(where).answer({"data": data, "type": name, "value": 1.0, "days": days})
+        answer = Where(where).answer({"data": data, "type": name, "mine": True, "value": 1.0, "days": days})
         if answer is not None and not isinstance(answer, bool):
             yield (*path, "where"), "an expression answers with true or false"
 

@@ -28,6 +28,8 @@ from rules.words import Text, Words, blanks
 
 CLEAR = "clear"
 """The level of the decision that ends an episode."""
+OTHERS = "other "
+"""What a test puts before the role of a device that is somebody else's."""
 RULE_ID = r"^[a-z0-9][a-z0-9-]{0,62}$"
 LEVEL = "notice"
 """The level of a rule that has only one."""

@@ -14,7 +14,7 @@ from rules import conditions as c
 from rules.conditions import walk
 from rules.decision import Decision
 from rules.engine import Engine
-from rules.language import CLEAR, Case, Given, Rule
+from rules.language import CLEAR, OTHERS, Case, Given, Rule
 from rules.program import Program, compile_rule
 from rules.subject import Origin, Subject
 from rules.surroundings import Around
@@ -38,7 +38,8 @@ class Failure(NamedTuple):
 
 
 class Stage:
-    """The made-up surroundings of a test: one person in one home, with a device of every role."""
+    """The made-up surroundings of a test: one person in one home, with a device of every role, which is theirs, but for those of
+    `OTHERS`."""
 
     def __init__(self, case: Case) -> None:
         members = tuple(f"person-{number}" for number in range(1, case.members + 1))
@@ -47,7 +48,9 @@ class Stage:
     def around(self, role: str, person: str | None) -> Around:
         """What something that a device of a role says is about."""
         subject = self._subject
-        return Around(Origin(role, role, role, person or subject.members[0]), subject, (subject,), subject, subject)
+        mine, role = not role.startswith(OTHERS), role.removeprefix(OTHERS)
+        origin = Origin(role, role, role, person or subject.members[0], mine)
+        return Around(origin, subject, (subject,), subject, subject)
 
     def of(self, source: str) -> Around:
         return self.around(source, None)

@@ -25,12 +25,14 @@ class Subject(msgspec.Struct, frozen=True):
 
 
 class Origin(msgspec.Struct, frozen=True):
-    """Where a change comes from: a device, its role and model, and the person it concerns."""
+    """Where a change comes from: a device, its role and model, the person it concerns, and whether the device is theirs, or of
+    somebody they live with."""
 
     source: str
     role: str = ""
     model: str = ""
     person: str | None = None
+    mine: bool = False
 
     def is_(self, wanted: str | None) -> bool:
         """Whether it is what a rule asks for by role, model or id; `None` asks for anything."""

@@ -90,7 +90,9 @@ class View:
         """What an expression says of an event; without one, any will do."""
         if where is None:
             return True
-        return where({"data": event.data, "type": event.type, "days": self.days() if "days" in where.names else []})
+        mine = self.origin is not None and self.origin.mine
+        days = self.days() if "days" in where.names else []
+        return where({"data": event.data, "type": event.type, "mine": mine, "days": days})
 
     def days(self) -> list[str]:
         """Today and the days ahead, as expressions see them."""

@@ -17,7 +17,7 @@ from rules.catalogue import Catalogue
 from rules.consent import SERVICE
 from rules.draft import Draft
 from rules.impossible import Impossible
-from rules.language import FACTS, Action, Input, Rule
+from rules.language import FACTS, OTHERS, Action, Input, Rule
 from rules.made import NOTHING, Made
 from rules.program import ZONE_EVENTS
 from rules.unheard import Unheard
@@ -339,6 +339,7 @@ class _Checker:
             yield from self._unheard.given(("tests", place), case)
             for number, given in enumerate(case.given):
                 path: Path = ("tests", place, "given", number)
+                yield from self._source(path, given.of.removeprefix(OTHERS))
                 for name, value in given.values.items():
                     metric = self._metric(name, given.of)
                     if metric is None:

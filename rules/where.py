@@ -9,8 +9,9 @@ from typing import Any
 import cel
 
 LENGTH_LIMIT = 500
-NAMES = frozenset({"data", "type", "value", "days"})
-"""`data` and `type` of an event, or the `value` of a metric; `days[0]` is today as YYYY-MM-DD, `days[2]` the day after tomorrow."""
+NAMES = frozenset({"data", "type", "mine", "value", "days"})
+"""`data` and `type` of an event, and whether the device it comes from is `mine`, or of somebody I live with; or the `value` of a
+metric; `days[0]` is today as YYYY-MM-DD, `days[2]` the day after tomorrow."""
 DAYS_AHEAD = 15
 FUNCTIONS = frozenset(
     {"size", "contains", "startsWith", "endsWith", "int", "double", "string", "timestamp", "duration", "has"}

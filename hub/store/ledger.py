@@ -163,11 +163,13 @@ class Ledger:
         return _as_rows(moved)
 
     def undelivered(self, device_id: str | None = None, *, sent_before: Instant | None = None) -> list[Command]:
-        """Commands still to be delivered: queued, and, if `sent_before` is given, sent before it and not answered."""
+        """Commands still to be delivered, as they were decided: queued, and, if `sent_before` is given, sent before it and not
+        answered."""
         wanted: Any = CommandRow.status == Status.QUEUED
         if sent_before is not None:
             wanted = or_(wanted, (col(CommandRow.status) == Status.SENT) & (col(CommandRow.sent_at) < sent_before))
-        query = select(CommandRow).where(wanted).order_by(col(CommandRow.created_at), CommandRow.id)
+        query = select(CommandRow).where(wanted).outerjoin(DecisionRow, col(CommandRow.decision_id) == DecisionRow.id)
+        query = query.order_by(col(CommandRow.created_at), col(DecisionRow.observed_at), CommandRow.id)
         if device_id is not None:
             query = query.where(CommandRow.device_id == device_id)
         with Session(self._engine) as session:

@@ -672,3 +672,21 @@ def test_a_call_that_is_refused_is_dead_until_it_is_sent_again(api, hub, service
     assert [headers["idempotency-key"] for headers, _ in service.calls] == [dead["id"]] * 2
     assert api.post(f"/v1/deliveries/{dead['id']}/retry").status_code == 409
     assert api.post("/v1/deliveries/none/retry").status_code == 404
+
+
+def test_a_room_opens_for_whose_it_is_and_for_nobody_else(api, hub) -> None:
+    for home in ("resort", "guests", "others"):
+        add_home(api, home)
+    for name, home in (("gwen", "guests"), ("gabe", "guests"), ("gary", "others")):
+        add_device(api, f"{name}-band", home, model="wristband", owner=add_person(api, name, home))
+    reader = add_device(api, "room-door", "resort", model="reader", owner="gwen")
+    now = int(time.time() * 1000) - 60_000
+    with TestDevice(reader) as door:
+        door.subscribe()
+        for n, token in enumerate(("gwen-band", "gabe-band", "gary-band", "no-band")):
+            data = {"token": token, "purpose": "room", "place": "room-12"}
+            door.say({"id": f"tap-{n}", "ts": now + n * 10_000, "type": "tapped", "data": data}, Channel.EVENT)
+        assert [door.command(within=20)["type"] for _ in range(3)] == ["open", "open", "refuse"]
+    opened = {name: fired(api, "room-opened", name) for name in ("gwen", "gabe", "gary")}
+    assert opened == {"gwen": [(now, "notice")], "gabe": [(now + 10_000, "notice")], "gary": []}
+    assert fired(api, "room-refused", "gary") == [(now + 20_000, "notice")]

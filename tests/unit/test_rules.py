@@ -327,7 +327,9 @@ def test_tests_that_together_cost_too_much_fail_and_say_so():
 
 
 def test_tests_in_which_only_the_clock_moves_cost_something_too():
-    cases = ", ".join(f"{{name: n{n}, until: 400d, given: [{{at: 0s, heart_rate: 60}}], expect: []}}" for n in range(10))
+    cases = ", ".join(
+        f"{{name: n{n}, until: 400d, given: [{{at: 0s, heart_rate: 60}}], expect: []}}" for n in range(10)
+    )
     begun = process_time()
     failures = rehearse(read(about("  schedule: '0,15,30,45 * * * *'") + f"tests: [{cases}]\n").rule, MODELS)
     assert process_time() - begun < 15
