@@ -19,6 +19,7 @@ from devices.model import EVENT_PATTERN, METRIC_PATTERN
 from devices.sample import DAY
 from rules.durations import Duration
 from rules.where import Where
+from rules.words import Words
 
 _TERM = re.compile(r"\$([a-z][a-z0-9_]*)(?:\s*([+-])\s*(\d+(?:\.\d+)?))?")
 WINDOW_LIMIT = 31 * DAY
@@ -82,6 +83,11 @@ Agg: TypeAlias = Literal["mean", "min", "max", "sum", "count", "rate", "delta", 
 DayAgg: TypeAlias = Literal["mean", "min", "max", "sum", "count", "last", "low", "first_at"]
 
 
+def _unsaid(said: Any) -> bool:
+    """Whether something is left out of what a version is made of, so that versions of before it was there stay the same."""
+    return said is None
+
+
 class Part(BaseModel):
     """A part of a rule: nothing unknown in it, and nothing changes it."""
 
@@ -141,6 +147,7 @@ class Threshold(Lasting, Bounds):
     of: RoleName | None = None
     across: Literal["any", "all"] = "any"
     where: Expression | None = None
+    says: Words | None = Field(default=None, exclude_if=_unsaid)
     window: Window | None = None
     agg: Agg | None = None
     percentile: Annotated[float, Field(gt=0, lt=100)] | None = None
@@ -168,6 +175,7 @@ class Counted(Lasting, Bounds):
     count_of: EventName
     of: RoleName | None = None
     where: Expression | None = None
+    says: Words | None = Field(default=None, exclude_if=_unsaid)
     window: Window
 
 
@@ -175,12 +183,14 @@ class Daily(Lasting):
     """What a metric came to day by day, on the person's own calendar: over complete days only.
 
     `low` is the fifth percentile of a day, `first_at` the minute of the day, counted from noon, at which the metric first was
-    `equals`. `rises` and `falls` count days in a row; `drifts_by` holds the last three days against the ten before them.
+    `equals`, not looking before the time of day `from`. `rises` and `falls` count days in a row; `drifts_by` holds the last
+    three days against the ten before them.
     """
 
     daily: MetricName
     agg: DayAgg
     equals: list[str] | None = None
+    from_: Clock | None = Field(default=None, alias="from", exclude_if=_unsaid)
     rises: Annotated[int, Field(ge=1, le=14)] | None = None
     falls: Annotated[int, Field(ge=1, le=14)] | None = None
     drifts_by: Limit | None = None
@@ -193,6 +203,8 @@ class Daily(Lasting):
             raise ValueError("give exactly one of rises, falls, drifts_by, above, below")
         if (self.agg == "first_at") != (self.equals is not None):
             raise ValueError("first_at wants equals, and the other way round")
+        if self.from_ is not None and self.agg != "first_at":
+            raise ValueError("from belongs to first_at")
         return self
 
 
@@ -230,6 +242,7 @@ class Happened(Part):
     event: EventName
     of: RoleName | None = None
     where: Expression | None = None
+    says: Words | None = Field(default=None, exclude_if=_unsaid)
 
 
 class Absent(Part):

@@ -363,6 +363,7 @@ class _Compiler:
             test=Test(above=written.above, below=written.below) if limited else None,
             range_=(metric.low, metric.high) if metric.numeric else (0.0, 1.0),
             counter=metric.spec.kind == "counter",
+            begins=written.from_,
         )
 
     def _absent(self, written: c.Absent) -> Signal:

@@ -406,7 +406,8 @@ def _clauses(program: Program, view: View) -> list[Clause]:
             if inside is not None and inside.held is None:
                 clauses[signal.inside[0].slot] = msgspec.structs.replace(inside, held=signal.held(view.slots, view.at))
         elif (clause := signal.clause(view, view.truths.get(signal.slot))) is not None:
-            clauses[signal.slot] = clause
+            of = getattr(signal, "of", None)
+            clauses[signal.slot] = clause if of is None else msgspec.structs.replace(clause, of=of)
     return list(clauses.values())
 
 

@@ -39,13 +39,15 @@ Change: TypeAlias = Sample | Event | TraitSet
 
 
 class Clause(msgspec.Struct, frozen=True):
-    """One condition as it stood: what it looked at, what that was, what it was held against, and for how long it has been so."""
+    """One condition as it stood: what it looked at, what that was, what it was held against, for how long it has been so, and of
+    which device it was asked."""
 
     name: str
     truth: Truth
     value: float | str | None = None
     limit: float | str | None = None
     held: Instant | None = None
+    of: str | None = None
 
 
 class View:

@@ -84,6 +84,8 @@ class _Checker:
             yield from self._never.of(path, condition)
             yield from self._unheard.of(path, condition)
             yield from self._condition(path, condition)
+            if getattr(condition, "says", None) is not None and condition.where is None:
+                yield (*path, "says"), "says what where asks for; there is no where"
             if c.is_moment(condition) and getattr(condition, "for_", None) is not None:
                 yield (*path, "for"), "a moment does not last; for is not for moments"
         yield from self._shape()

@@ -267,9 +267,12 @@ class Days(Signal):
         test: Test | None,
         range_: tuple[float, float],
         counter: bool,
+        begins: time | None,
     ) -> None:
         super().__init__(slot)
         self.metric, self.agg, self.equals = metric, agg, equals
+        self.begins = 0.0 if begins is None else (begins.hour * 60 + begins.minute - 12 * 60) % (24 * 60)
+        """In minutes since noon."""
         self.rises, self.falls, self.drifts_by, self.test, self.range = rises, falls, drifts_by, test, range_
         self.grows = counter and agg == "sum"
         self.banded = not self.grows
@@ -368,6 +371,8 @@ class Days(Signal):
             if day is not None or value not in self.equals:
                 return None
             minutes = calendar.minutes_since_noon(view.at, view.subject.zone)
+            if minutes < self.begins:
+                return None
             return DayValue(ordinal, 1, 0.0, 0.0, 0.0, 0.0, minutes, ())
         if isinstance(value, str):
             return None

@@ -13,6 +13,8 @@ from rules.program import Program
 from rules.subject import Subject
 from rules.words import duration
 
+_DAYS = {"0": "sun", "1": "mon", "2": "tue", "3": "wed", "4": "thu", "5": "fri", "6": "sat", "7": "sun"}
+
 
 class Spoken:
     """Says the conditions of one rule, with the limits as they are for a scope."""
@@ -50,8 +52,9 @@ class Spoken:
             case c.Threshold():
                 return self._threshold(written)
             case c.Counted():
-                what, window = self._things.name(written.count_of, written.of), self._held(written.window)
-                return self._bounds(self._say("when.counted", what=what, window=window), written, None)
+                what = self._such(self._things.name(written.count_of, written.of), written)
+                name = self._say("when.counted", what=what, window=self._held(written.window))
+                return self._bounds(name, written, None)
             case c.Daily():
                 return self._daily(written)
             case c.TraitIs():
@@ -85,13 +88,11 @@ class Spoken:
                 name = self._things.name(written.changed, written.of)
                 return self._say("when.changed_to" if to else "when.changed", name=name, to=self._things.values(to))
             case c.Happened():
-                name = self._things.name(written.event, written.of)
-                key = "when.happens_where" if written.where else "when.happens"
-                return self._say(key, what=name, where=written.where or "")
+                return self._say("when.happens", what=self._such(self._things.name(written.event, written.of), written))
             case c.Timer():
                 return self._say("when.timer", held=self._held(written.timer))
             case c.Schedule():
-                return self._say("when.schedule", cron=written.schedule)
+                return self._schedule(written.schedule)
             case c.Missing():
                 within = self._held(written.within)
                 parts = {"missing": self._inside(written.missing), "after": self._inside(written.after)}
@@ -109,10 +110,41 @@ class Spoken:
     def _threshold(self, written: c.Threshold) -> str:
         metric, name = self._things.metric(written.metric, written.of), self._things.name(written.metric, written.of)
         if written.where is not None:
-            return self._say("when.where", name=name, where=written.where)
+            return self._say("when.where", name=name, where=self._asked(written))
         if written.window is not None and written.agg is not None:
             return self._bounds(self._over(name, written.agg, written.window), written, metric)
-        return self._bounds(name, written, metric)
+        said = self._back(self._bounds(name, written, metric), written, metric)
+        if written.on_gap is None:
+            return said
+        return self._say("when.gap", what=said, gap=self._held(written.on_gap.longer_than))
+
+    def _back(self, said: str, written: c.Bounds, metric: Metric | None) -> str:
+        """With where it is over again, if that is not at the limit itself."""
+        for key in ("clear_below", "clear_above"):
+            if (term := getattr(written, key)) is not None:
+                return self._say(f"when.{key}", what=said, limit=self.limit(term, metric))
+        return said
+
+    def _such(self, name: str, written: c.Happened | c.Counted) -> str:
+        """An event with what is asked of it."""
+        return name if written.where is None else self._say("when.such", what=name, where=self._asked(written))
+
+    def _asked(self, written: c.Threshold | c.Counted | c.Happened) -> str:
+        """What an expression asks for, in words where the rule has them."""
+        return str(getattr(written.says, self._say.language)) if written.says is not None else written.where or ""
+
+    def _schedule(self, cron: str) -> str:
+        """A schedule in words, if it is one of every day or of some days of the week."""
+        minute, hour, day, month, weekday = cron.split()
+        days = weekday.split(",")
+        if not (
+            minute.isdigit() and hour.isdigit() and day == month == "*" and (weekday == "*" or set(days) <= set(_DAYS))
+        ):
+            return self._say("when.schedule", cron=cron)
+        clock = f"{int(hour):02}:{int(minute):02}"
+        if weekday == "*":
+            return self._say("when.every_day", clock=clock)
+        return self._say("when.on_days", clock=clock, days=", ".join(self._say(f"day.{_DAYS[each]}") for each in days))
 
     def _over(self, name: str, agg: str, window: Instant) -> str:
         return self._say("when.window", name=name, agg=self._say(f"agg.{agg}"), window=self._held(window))
@@ -137,12 +169,16 @@ class Spoken:
         metric = self._things.metric(written.daily)
         name = self._say("when.daily", agg=self._say(f"agg.{written.agg}"), name=self._things.name(written.daily))
         if written.equals is not None:
-            name = self._say("when.first_at", name=self._things.name(written.daily))
+            since = f"{written.from_:%H:%M}" if written.from_ is not None else ""
+            key = "when.first_at_from" if since else "when.first_at"
+            name = self._say(key, name=self._things.name(written.daily), since=since)
         for key in ("rises", "falls"):
             if (days := getattr(written, key)) is not None:
                 return self._say(f"when.{key}", name=name, days=days)
         if written.drifts_by is not None:
-            return self._say("when.drifts_by", name=name, limit=self.limit(written.drifts_by, None))
+            if written.equals is None:
+                return self._say("when.drifts_by", name=name, limit=self.limit(written.drifts_by, metric))
+            return self._say("when.later_by", name=name, limit=self.limit(written.drifts_by, None))
         key, term = ("above", written.above) if written.above is not None else ("below", written.below)
         return self._say(f"when.{key}", name=name, limit=self.limit(term, metric))
 

@@ -24,9 +24,12 @@ class Things:
         return next((model.metrics[name] for model in self._of(of) if name in model.metrics), None)
 
     def name(self, name: str, of: str | None = None) -> str:
-        """What people call a metric or event."""
+        """What people call a metric or event; whose it is, where several kinds of devices have it."""
         if (metric := self.metric(name, of)) is not None:
-            return _inside(self._say.title(metric.spec.title))
+            title = _inside(self._say.title(metric.spec.title))
+            if of is None or sum(name in model.metrics for model in self._models.values()) < 2:
+                return title
+            return self._say("thing.of", name=title, device=_inside(self.device(of)))
         events = (model.events[name] for model in self._of(of) if name in model.events)
         event = next(events, None)
         return f"“{self._say.title(event.title)}”" if event is not None else name.replace("_", " ")
@@ -45,6 +48,8 @@ class Things:
     def value(self, value: Value | None, metric: Metric | None) -> str:
         """A value with its unit."""
         if isinstance(value, str):
+            if value.startswith("["):
+                return self._say("thing.listed")
             return value if len(value) > 60 else ", ".join(state_word(each, self._say) for each in value.split(", "))
         return "–" if value is None else amount(value, metric.spec.unit if metric is not None else "1")
 

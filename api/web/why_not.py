@@ -6,7 +6,7 @@ from api.web.catalogue import Catalogue
 from api.web.things import Things, moment
 from devices.sample import Instant
 from hub.rulebook import Trace
-from rules.conditions import Daily, walk
+from rules.conditions import Daily, Threshold, walk
 from rules.logic import Held
 from rules.program import Program
 from rules.step import Outcome
@@ -25,7 +25,11 @@ class WhyNot:
     def __init__(self, program: Program, things: Things, say: Catalogue, *, zone: str, now: Instant) -> None:
         self._program, self._things, self._say = program, things, say
         self._zone, self._now = zone, now
-        self._daily = {each.daily for _, each in walk(program.rule.when) if isinstance(each, Daily)}
+        inside = [each for _, each in walk(program.rule.when)]
+        self._daily = {each.daily for each in inside if isinstance(each, Daily)}
+        self._asked = {each.where: each.says for each in inside if getattr(each, "where", None) is not None}
+        """What expressions ask for, in words where the rule has them."""
+        self._lingering = {each.metric: each for each in inside if isinstance(each, Threshold) and each.agg is None}
 
     def sentence(self, trace: Trace) -> str:
         """What came of looking, when last, and how often."""
@@ -40,19 +44,37 @@ class WhyNot:
         name, say = clause.name, self._say
         if name in _OF_ITS_OWN or name in _PRESENT:
             return self._special(clause)
-        metric, title = self._things.metric(name), self._things.name(name)
+        metric, title = self._things.metric(name, clause.of), self._things.name(name, clause.of)
         if clause.value is None:
             return self._without_value(clause, title, happens=metric is None)
         value = self._things.value(clause.value, metric)
+        if clause.limit in self._asked:
+            return self._as_asked(clause, title, value)
         if clause.limit is None:
             return say("why.value", name=title, value=value)
         limit = self._things.value(clause.limit, metric)
         if not isinstance(clause.value, str) and not isinstance(clause.limit, str):
+            if self._lingers(clause):
+                return say("why.lingers", name=title, value=value, limit=limit)
             side = "under" if clause.value < clause.limit else "over" if clause.value > clause.limit else "at"
             return say(f"why.{side}", name=title, value=value, limit=limit)
-        if len(value) > 60:
-            return say("why.listed", name=title)
         return say("why.is" if clause.truth else "why.not_wanted", name=title, value=value, limit=limit)
+
+    def _as_asked(self, clause: Clause, title: str, value: str) -> str:
+        """A value that an expression was asked about."""
+        says = self._asked[str(clause.limit)]
+        asked = str(getattr(says, self._say.language)) if says is not None else self._say("why.what_is_asked")
+        return self._say("why.is_so" if clause.truth else "why.is_not_so", name=title, value=value, asked=asked)
+
+    def _lingers(self, clause: Clause) -> bool:
+        """Whether a value is true only because it has not come far enough back from its limit."""
+        written = self._lingering.get(clause.name)
+        if clause.truth is not True or written is None:
+            return False
+        value, limit = clause.value, clause.limit
+        assert isinstance(value, (int, float))
+        assert isinstance(limit, (int, float))
+        return value <= limit if written.above is not None else written.below is not None and value >= limit
 
     def _outcome(self, trace: Trace) -> str:
         say = self._say
@@ -86,7 +108,9 @@ class WhyNot:
         """Why a condition is not known, if it is not."""
         if clause.truth is not None or clause.name in _OF_ITS_OWN or clause.name in _PRESENT:
             return None
-        title = self._things.name(clause.name)
+        title = self._things.name(clause.name, clause.of)
+        if clause.limit in self._asked:
+            return self._say("why.untold" if clause.value is not None else "why.no_value", name=title)
         if clause.value is None:
             return self._say("why.no_days" if clause.name in self._daily else "why.no_value", name=title)
         return self._say("why.no_limit" if clause.limit is None else "why.stale", name=title)
