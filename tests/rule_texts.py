@@ -14,6 +14,8 @@ MODELS = {
     for each in [model.parse(path.read_text(), file=path.name)]
 }
 
+NEW_YEAR_2026 = 1_767_225_600_000
+
 DESIGN = """\
 id: ease-off                       # immutable id; every saved change is a new version
 title: Ease off when your heart works too hard

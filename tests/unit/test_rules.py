@@ -17,9 +17,7 @@ from rules.rehearsal import Stage, rehearse
 from rules.step import Heard, Situation, beginning, step
 from rules.subject import Origin, Subject, age, recommended_max_heart_rate
 from rules.where import Where
-from tests.rule_texts import DESIGN, MODELS, about, changed, faults, read
-
-NEW_YEAR_2026 = 1_767_225_600_000
+from tests.rule_texts import DESIGN, MODELS, NEW_YEAR_2026, about, changed, faults, read
 
 
 def _faults(text):
