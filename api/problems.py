@@ -21,6 +21,8 @@ STATUS: dict[type[HubError], tuple[int, str, str]] = {
     Refused: (403, "forbidden", "Not allowed"),
     StoreUnavailable: (503, "store-unavailable", "A store is not available just now"),
 }
+FAULTS_TOLD = 200
+"""Of what is wrong with a text so much is told, and how many more there are."""
 _TITLES = {
     401: "unauthorized",
     403: "forbidden",
@@ -51,8 +53,13 @@ def install(app: FastAPI) -> None:
         if isinstance(error, Unauthorized):
             return problem(401, "unauthorized", "Sign in first", str(error), {"WWW-Authenticate": "Bearer"})
         if isinstance(error, ModelInvalid):
-            faults = [{"line": each.line, "path": each.path, "reason": each.reason} for each in error.faults]
-            return problem(422, "rule-invalid", "The rule is not valid", str(error), errors=faults)
+            faults = [
+                {"file": each.file, "line": each.line, "path": each.path, "reason": each.reason}
+                for each in error.faults[:FAULTS_TOLD]
+            ]
+            told = "\n".join(map(str, error.faults[:FAULTS_TOLD]))
+            more = max(0, len(error.faults) - FAULTS_TOLD)
+            return problem(422, "rule-invalid", "The rule is not valid", told, errors=faults, more=more)
         if isinstance(error, ImportInvalid):
             wrong = [asdict(fault) for fault in error.faults]
             return problem(422, "import-invalid", "Nothing was taken", str(error), errors=wrong, more=error.more)

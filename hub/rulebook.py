@@ -17,14 +17,14 @@ import structlog
 from devices.errors import Conflict, HubError, Invalid, NotFound
 from devices.model import Model
 from devices.sample import Instant
-from hub.catalogue import Shipped, read_rule, read_rules, read_untested
+from hub.catalogue import Shipped, load_catalogues, read_rule, read_rules, read_untested
 from hub.history import Histories
 from hub.pipeline import GRACE, Pipeline
 from hub.registry import Registry
 from hub.store.rules import SHIPPED, NewVersion, RuleStore
 from hub.store.tables import RuleRow, RuleVersionRow, TuningRow
 from hub.workers import Found, replay_all
-from rules import language
+from rules import language, vocabulary
 from rules.cell import Bucket, Running
 from rules.engine import Engine
 from rules.language import Rule, Written
@@ -156,6 +156,13 @@ class Rulebook:
             self._put(program, shadow=False)
         return row
 
+    def activate_all(self, versions: Sequence[RuleVersionRow], *, by: str) -> None:
+        """Put several versions on; all are compiled before any is. Raises what `activate` raises."""
+        for row in versions:
+            self.program(row.rule_id, row.version)
+        for row in versions:
+            self.activate(row.rule_id, row.version, by=by)
+
     def switch_off(self, rule_id: str, *, by: str) -> RuleRow:
         """Put a rule off. Raises `NotFound`."""
         self._store.rule(rule_id)
@@ -185,9 +192,27 @@ class Rulebook:
             raise Invalid(f"{name} is a number")
         if given.range is not None and not given.range[0] <= value <= given.range[1]:
             raise Invalid(f"{name} is {given.range[0]:g} to {given.range[1]:g}")
+        if (wrong := self._senseless(program.rule, scope, name, value)) is not None:
+            raise Invalid(f"{name} cannot be {value:g} here: {wrong}")
         tuning = TuningRow(scope=scope, rule_id=rule_id, input=name, value=value, set_at=_now(), set_by=by)
         self._store.tune(tuning)
         self._pipeline.ask(lambda: self._registry.tune([tuning]))
+
+    def _senseless(self, rule: Rule, scope: str, name: str, value: float) -> str | None:
+        """What would be wrong with a rule whose inputs are what a household has set and this is what they set now."""
+        tuned = {row.input: row.value for row in self._store.tunings() if (row.scope, row.rule_id) == (scope, rule.id)}
+        inputs = {
+            each: given.model_copy(update={"default": set_to})
+            if (set_to := (tuned | {name: value}).get(each))
+            else given
+            for each, given in rule.inputs.items()
+        }
+        made = self._made()
+        before = vocabulary.contradictions(rule, self._models, made, load_catalogues())
+        after = vocabulary.contradictions(
+            rule.model_copy(update={"inputs": inputs}), self._models, made, load_catalogues()
+        )
+        return next((reason for path, reason in after if (path, reason) not in before), None)
 
     def newest(self, rule_id: str) -> RuleVersionRow:
         """The version that is on; while none is, the newest. Raises `NotFound`."""

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
-from typing import Any
+from itertools import combinations
+from typing import Any, NamedTuple
 
 from devices.located import Path
 from devices.model import EventSpec, Metric
 from devices.sample import DAY, HOUR, Instant
 from rules import conditions as c
 from rules.language import Rule
-from rules.where import DAYS_AHEAD, Where, fields_of
+from rules.where import DAYS_AHEAD, Where, compared, fields_of
 
 _LONGEST: dict[str, Instant] = {"day": 25 * HOUR, "week": 7 * DAY + HOUR}
 """Where the clocks are put back."""
+_WEEK = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_DAY = 24 * 60
 _PLAUSIBLE: dict[str, Any] = {"text": "text", "number": 1.0, "boolean": True}
 
 
@@ -31,6 +35,8 @@ class Impossible:
         match condition:
             case c.Counted() | c.Threshold(agg="count"):
                 yield from self._countable(path, condition)
+            case c.Sequence() | c.Missing() if condition.within == 0:
+                yield (*path, "within"), "never happens: nothing comes within no time"
             case c.Changed(from_=str(), to=str()) if condition.from_ == condition.to:
                 yield (*path, "to"), "never happens: what changes is not what it was"
             case c.During() if condition.during.from_ == condition.during.to:
@@ -55,6 +61,11 @@ class Impossible:
             for field in sorted(fields_of(where) - fields.keys()):
                 known = ", ".join(sorted(fields)) or "none"
                 yield (*path, "where"), f"{name} has no field {field!r}; there are {known}"
+            for field, literal in compared(where):
+                if (kind := fields.get(field)) is not None and kind != literal:
+                    yield (*path, "where"), f"{field} of {name} is a {kind}, never a {literal}"
+        if not Where(where).names:
+            yield (*path, "where"), "always the same: it asks nothing of what happened"
         data = {field: _PLAUSIBLE[kind] for field, kind in (fields or {}).items()}
         days = [f"2026-01-{day:02}" for day in range(1, DAYS_AHEAD + 2)]
         answer = Where(where).answer({"data": data, "type": name, "mine": True, "value": 1.0, "days": days})
@@ -62,25 +73,78 @@ class Impossible:
             yield (*path, "where"), "an expression answers with true or false"
 
     def _countable(self, path: Path, condition: c.Counted | c.Threshold) -> Iterator[tuple[Path, str]]:
-        """Of what is counted there are none or more."""
+        """Of what is counted there are none or more, and all of it whole."""
         below = self.constant(condition.below)
         if below is not None and below <= 0:
             yield (*path, "below"), "never true: there are none or more"
+        equals = self.constant(condition.equals) if isinstance(condition.equals, c.Term) else None
+        if equals is not None and (equals < 0 or equals != int(equals)):
+            yield (*path, "equals"), f"never true: there are never {equals:g}"
+
+    def summed(self, path: Path, condition: c.Threshold, metric: Metric) -> Iterator[tuple[Path, str]]:
+        """What a window adds up to, beyond what it can: counters only grow, and nothing moves further than its range is wide."""
+        low = 0.0 if metric.spec.kind == "counter" or metric.low >= 0 else -math.inf
+        high = math.inf
+        if condition.agg == "delta" and metric.spec.kind != "counter":
+            low, high = metric.low - metric.high, metric.high - metric.low
+        above, below = self.constant(condition.above), self.constant(condition.below)
+        if condition.agg == "rate" and metric.spec.kind != "counter":
+            return
+        if below is not None and below <= low:
+            yield (*path, "below"), f"never true: its {condition.agg} is never under {low:g}"
+        if above is not None and above >= high:
+            yield (*path, "above"), f"never true: its {condition.agg} is never over {high:g}"
 
     def _together(self, path: Path, condition: c.AllOf) -> Iterator[tuple[Path, str]]:
         """Parts of which never all hold at once."""
         for place, part in enumerate(condition.all):
             if isinstance(part, c.Not) and part.not_ in condition.all:
                 yield (*path, "all", place), "never true: it is here and not here"
-        if self._rule.scope.each not in ("person", "device"):
-            return  # of several devices, one may be above and another below
-        plain = [(n, each) for n, each in enumerate(condition.all) if isinstance(each, c.Threshold) and _is_plain(each)]
-        for place, part in plain:
-            ceiling = self.constant(part.below)
-            lows = [self.constant(each.above) for _, each in plain if (each.metric, each.of) == (part.metric, part.of)]
-            floor = max((low for low in lows if low is not None), default=None)
-            if floor is not None and ceiling is not None and ceiling <= floor:
-                yield (*path, "all", place, "below"), f"never true: {part.metric} is to be above {floor:g} too"
+        yield from self._apart(path, condition)
+        spans = [(place, each) for place, each in enumerate(condition.all) if isinstance(each, c.During)]
+        for (_, first), (place, second) in combinations(spans, 2):
+            if not _meet(first.during, second.during):
+                yield (*path, "all", place), "never true: it is never in both of these parts of the day"
+
+    def _apart(self, path: Path, condition: c.AllOf) -> Iterator[tuple[Path, str]]:
+        """Values and states that are wanted of the same thing at once and that it never has."""
+        ranges: dict[_About, list[_Range]] = {}
+        states: dict[_About, set[str]] = {}
+        one = self._rule.scope.each in ("person", "device")  # of several devices, one may be above and another below
+        for place, part in enumerate(condition.all):
+            about = _about(part)
+            if about is None or not (one or about.trait):
+                continue
+            if (texts := _states(part)) is not None:
+                states[about] = states.get(about, texts) & texts
+                if not states[about]:
+                    yield (*path, "all", place), f"never true: {about.name} is to be something else too"
+            for found in self._ranges(part):
+                for other in ranges.setdefault(about, []):
+                    if found.misses(other):
+                        yield (*path, "all", place, *found.path), f"never true: {about.name} is to be {other} too"
+                ranges[about].append(found)
+
+    def _ranges(self, part: Any) -> Iterator[_Range]:
+        """The values that a condition holds for, as far as they can be told beforehand."""
+        if isinstance(part, c.Not):
+            for each in self._ranges(part.not_):
+                if math.isinf(each.high):
+                    yield _Range(("not", *each.path), -math.inf, each.low, closed=not each.closed)
+                elif math.isinf(each.low):
+                    yield _Range(("not", *each.path), each.high, math.inf, closed=not each.closed)
+            return
+        above, below = self.constant(part.above), self.constant(part.below)
+        equals = self.constant(part.equals) if isinstance(part.equals, c.Term) else None
+        if above is not None and part.clear_below is None:
+            yield _Range(("above",), above, math.inf)
+        if below is not None and part.clear_above is None:
+            yield _Range(("below",), -math.inf, below)
+        low, high = (self.constant(term) for term in part.between or (None, None))
+        if low is not None and high is not None:
+            yield _Range(("between",), low, high, closed=True)
+        if equals is not None:
+            yield _Range(("equals",), equals, equals, closed=True)
 
     def within(self, path: Path, condition: c.Threshold, metric: Metric) -> Iterator[tuple[Path, str]]:
         """Limits that no value, or every value, is beyond."""
@@ -137,6 +201,64 @@ class Impossible:
         return None if first is None or second is None else first - second
 
 
-def _is_plain(condition: c.Threshold) -> bool:
-    """Whether it is about the newest value."""
-    return condition.agg is None and condition.where is None
+class _About(NamedTuple):
+    """The newest value of a metric, or a trait."""
+
+    name: str
+    of: str | None = None
+    trait: bool = False
+
+
+class _Range(NamedTuple):
+    """Values, with their ends if `closed`, and the path to what asks for them."""
+
+    path: tuple[str, ...]
+    low: float
+    high: float
+    closed: bool = False
+
+    def misses(self, other: _Range) -> bool:
+        """Whether no value is in both."""
+        ends = self.closed and other.closed
+        first, last = max(self.low, other.low), min(self.high, other.high)
+        return first > last or (first == last and not ends)
+
+    def __str__(self) -> str:
+        if math.isinf(self.high):
+            return f"{'at least' if self.closed else 'above'} {self.low:g}"
+        if math.isinf(self.low):
+            return f"{'at most' if self.closed else 'below'} {self.high:g}"
+        return f"{self.low:g}" if self.low == self.high else f"between {self.low:g} and {self.high:g}"
+
+
+def _about(part: Any) -> _About | None:
+    """What a condition is about, if it is about one value now."""
+    match part:
+        case c.Not():
+            return _about(part.not_)
+        case c.Threshold(agg=None, where=None):
+            return _About(part.metric, part.of)
+        case c.TraitIs():
+            return _About(part.trait, trait=True)
+        case _:
+            return None
+
+
+def _states(part: Any) -> set[str] | None:
+    """The states that a condition holds for."""
+    if isinstance(part, c.Not) or not isinstance(part.equals, (str, list)):
+        return None
+    return {part.equals} if isinstance(part.equals, str) else set(part.equals)
+
+
+def _meet(one: c.Span, other: c.Span) -> bool:
+    """Whether there is a minute of the week in both."""
+    return bool(_minutes(one) & _minutes(other))
+
+
+def _minutes(span: c.Span) -> set[int]:
+    """The minutes of the week that are in it."""
+    begin, end = (each.hour * 60 + each.minute for each in (span.from_, span.to))
+    lasts = (end - begin) % _DAY
+    days = [_WEEK.index(day) for day in (_WEEK if span.days is None else span.days)]
+    return {(day * _DAY + begin + minute) % (7 * _DAY) for day in days for minute in range(lasts)}

@@ -186,6 +186,8 @@ class _Checker:
             )
         if condition.agg is None or condition.agg in ("mean", "min", "max", "percentile"):
             yield from self._never.within(path, condition, metric)
+        elif condition.agg != "count":
+            yield from self._never.summed(path, condition, metric)
 
     def _edge(self, path: Path, condition: c.Edge) -> Iterator[tuple[Path, str]]:
         metric = self._metric(condition.metric, condition.of)

@@ -24,6 +24,9 @@ _TEXT = re.compile(r'"(?:\\.|[^"\\\n])*"' + r"|'(?:\\.|[^'\\\n])*'")
 _OTHER_TEXT = re.compile(r"\"\"\"|'''|\b[rRbB]{1,2}[\"']")
 _COMMENT = re.compile(r"//[^\n]*")
 _ITEM = re.compile(r"\s*(\w+)\s*,")
+_LITERAL = r"(\"[^\"]*\"|'[^']*'|-?\d+(?:\.\d+)?|true\b|false\b)"
+_FIELD_FIRST = re.compile(rf"\bdata\.(\w+)\s*(?:==|!=|<=|>=|<|>)\s*{_LITERAL}")
+_FIELD_LAST = re.compile(rf"{_LITERAL}\s*(?:==|!=|<=|>=|<|>)\s*data\.(\w+)\b(?!\s*[.(\[])")
 _COMPARED = re.compile(r"\b(?:value|data)\b")
 
 
@@ -62,6 +65,21 @@ class Where:
 def fields_of(source: str) -> set[str]:
     """The fields of `data` that an expression names."""
     return set(re.findall(r"\bdata\s*\.\s*(\w+)", _COMMENT.sub(" ", _TEXT.sub('""', source))))
+
+
+def compared(source: str) -> list[tuple[str, str]]:
+    """The fields of `data` that an expression holds against something written in it, each with what that is: text, number or
+    boolean."""
+    found = _FIELD_FIRST.findall(_COMMENT.sub(" ", source)) + [
+        (field, literal) for literal, field in _FIELD_LAST.findall(_COMMENT.sub(" ", source))
+    ]
+    return [(field, _kind(literal)) for field, literal in found]
+
+
+def _kind(literal: str) -> str:
+    if literal[0] in "\"'":
+        return "text"
+    return "boolean" if literal in ("true", "false") else "number"
 
 
 def _items(source: str) -> set[str]:

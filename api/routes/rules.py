@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from typing import Annotated, Any, Literal
 
@@ -183,11 +184,10 @@ def import_pack(
     pack: Annotated[str, Query(pattern=f"^{ID_PATTERN}$", description="where rules go that are new")] = OWN,
 ) -> dict[str, Any]:
     """Save and put on every rule of a pack; all of them, or none if anything is wrong in any."""
-    documents = [each for each in re.split(r"^---(?:[ \t].*)?\n", text, flags=re.MULTILINE) if each.strip()]
-    texts = [(f"rule {number}", each) for number, each in enumerate(documents, start=1)]
+    documents = re.split(r"^---(?:[ \t].*)?(?:\n|\Z)", text.replace("\r\n", "\n"), flags=re.MULTILINE)
+    texts = [(f"rule {number}", each) for number, each in enumerate(filter(str.strip, documents), start=1)]
     saved = hub.rulebook.save_pack(texts, pack=pack, by=operator.username)
-    for version in saved:
-        hub.rulebook.activate(version.rule_id, version.version, by=operator.username)
+    hub.rulebook.activate_all(saved, by=operator.username)
     return {"items": [version.rule_id for version in saved], "next": None}
 
 
@@ -268,10 +268,12 @@ def traces(
     hub: HubDep, caller: CallerDep, rule_id: str, scope: str = ME, limit: Annotated[int, Query(ge=1, le=100)] = 20
 ) -> TracesOut:
     """Why a rule fired, and why it did not: the last firings, and of every other outcome the last, each with its conditions."""
-    kind = hub.rulebook.program(rule_id, _version_on(hub, rule_id)).rule.scope.each
+    kind = hub.rulebook.compile(hub.rulebook.newest(rule_id).text).rule.scope.each
     whose = own_scope(hub, caller, kind, scope)
     rows = hub.ledger.fired(rule_id, whose, limit=limit)
-    outcomes = [_outcome(trace) for trace in hub.rulebook.traces(rule_id, whose)]
+    outcomes: list[OutcomeOut] = []
+    with contextlib.suppress(NotFound):  # of a rule that is off there are only the firings of when it was on
+        outcomes = [_outcome(trace) for trace in hub.rulebook.traces(rule_id, whose)]
     return TracesOut(rule=rule_id, scope=whose, fired=[_fired(row) for row in rows], outcomes=outcomes)
 
 
@@ -287,6 +289,8 @@ def replay(hub: HubDep, _operator: OperatorDep, rule_id: str, asked: ReplayIn) -
         if asked.text is not None
         else book.program(rule_id, asked.version or _version_on(hub, rule_id))
     )
+    if program.id != rule_id:
+        raise Invalid(f"the rule in the text is {program.id}, not {rule_id}")
     against = book.program(rule_id, asked.against) if asked.against else None
     job = hub.replays.start(program, since=since, until=until, scopes=asked.scopes, against=against)
     return _job(job)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from api.web.catalogue import Catalogue
@@ -30,8 +31,9 @@ class Spoken:
         said = self._said(written)
         lasting = getattr(written, "for_", None)
         if lasting and not isinstance(written, c.Absent):
-            return self._say("when.for", what=said, held=self._held(lasting))
-        return said
+            said = self._say("when.for", what=said, held=self._held(lasting))
+        notes = "; ".join(self._notes(written)) if isinstance(written, c.Threshold) else ""
+        return self._say("when.noted", what=said, notes=notes) if notes else said
 
     def limit(self, term: c.Term | None, metric: Metric | None) -> str:
         """A limit; where it hangs on what is not known of somebody, what it hangs on."""
@@ -113,17 +115,16 @@ class Spoken:
             return self._say("when.where", name=name, where=self._asked(written))
         if written.window is not None and written.agg is not None:
             return self._bounds(self._over(name, written.agg, written.window), written, metric)
-        said = self._back(self._bounds(name, written, metric), written, metric)
-        if written.on_gap is None:
-            return said
-        return self._say("when.gap", what=said, gap=self._held(written.on_gap.longer_than))
+        return self._bounds(name, written, metric)
 
-    def _back(self, said: str, written: c.Bounds, metric: Metric | None) -> str:
-        """With where it is over again, if that is not at the limit itself."""
+    def _notes(self, written: c.Threshold) -> Iterator[str]:
+        """Where it is over again, if that is not at the limit itself; and how often it must be measured."""
+        metric = self._things.metric(written.metric, written.of)
         for key in ("clear_below", "clear_above"):
             if (term := getattr(written, key)) is not None:
-                return self._say(f"when.{key}", what=said, limit=self.limit(term, metric))
-        return said
+                yield self._say(f"when.{key}", limit=self.limit(term, metric))
+        if written.on_gap is not None:
+            yield self._say("when.gap", gap=self._held(written.on_gap.longer_than))
 
     def _such(self, name: str, written: c.Happened | c.Counted) -> str:
         """An event with what is asked of it."""

@@ -204,6 +204,40 @@ def test_what_is_saved_is_a_version_and_one_of_another_title_goes_on_where_the_l
         assert eventually(lambda: fired(api, "titled", "tia")) == [(START + 11 * SECOND, "notice")]
 
 
+def test_an_input_cannot_be_set_to_what_makes_no_sense(api) -> None:
+    text = beat("tuned", 100).replace("range: [40, 220]", "range: [10, 500]")
+    put(api, "tuned", text.replace("above: $limit}", "above: $limit, clear_below: 90}"))
+    add_person(api, "tuner")
+    for value, said in ((400, "never true"), (80, "clear_below must not be over above"), (600, "limit is 10 to 500")):
+        answer = api.put("/v1/rules/tuned/inputs/limit", params={"scope": "tuner"}, json={"value": value})
+        assert answer.status_code == 422
+        assert said in answer.json()["detail"]
+    ok(api.put("/v1/rules/tuned/inputs/limit", params={"scope": "tuner"}, json={"value": 120}))
+
+
+def test_a_pack_from_another_system_is_taken_and_its_faults_name_the_rule(api) -> None:
+    one, two = beat("crlf-one"), beat("crlf-two")
+    sent = {"content": f"{one}---\n{two}".replace("\n", "\r\n"), "headers": {"Content-Type": "application/yaml"}}
+    assert ok(api.post("/v1/rules/packs", **sent))["items"] == ["crlf-one", "crlf-two"]
+    sent["content"] = f"{one}---\n{two.replace('heart_rate', 'hart_rate')}"
+    errors = api.post("/v1/rules/packs", **sent).json()["errors"]
+    assert {each["file"] for each in errors} == {"rule 2"}
+
+
+def test_a_rule_that_is_off_still_tells_when_it_fired(api, hub) -> None:
+    put(api, "once-on", beat("once-on"))
+    with wearer(api, "olga") as watch:
+        tell(hub, watch, episode(START, 150))
+    eventually(lambda: fired(api, "once-on", "olga"))
+    ok(api.post("/v1/rules/once-on/switch-off"))
+    told = traces(api, "once-on", "olga")
+    assert [each["level"] for each in told["fired"]] == ["clear", "notice"]
+    assert told["outcomes"] == []
+    span = {"from": rfc3339(START), "to": rfc3339(START + 1), "text": beat("another")}
+    answer = api.post("/v1/rules/once-on/replay", json=span)
+    assert (answer.status_code, answer.json()["detail"]) == (422, "the rule in the text is another, not once-on")
+
+
 # The past.
 
 

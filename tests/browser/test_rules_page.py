@@ -78,7 +78,8 @@ def test_a_wearer_sees_why_it_fired_and_why_not_and_may_not_switch(
 ) -> None:
     page = sign_in(context, hub, "ann")
     page.goto(hub.url + "/rules/ease-off")
-    expect(page.locator("#rule-when")).to_have_text(f"When heart rate is above {limit(1960)}/min, for 10 s.")
+    over = f"over again below {int(limit(1960)) - 5}/min; only while it is measured at least every 30 s"
+    expect(page.locator("#rule-when")).to_have_text(f"When heart rate is above {limit(1960)}/min, for 10 s ({over}).")
     not_now = page.locator("#why-not [data-outcome=false]")
     expect(not_now).to_contain_text(f"Not now: heart rate was 92/min, under the limit of {limit(1960)}/min (")
     expect(not_now).to_contain_text("59 times)")

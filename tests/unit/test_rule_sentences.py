@@ -53,7 +53,7 @@ def _rule(when: str) -> Program:
         ("{schedule: '0 8 1 * *'}", "the clock strikes (0 8 1 * *)"),
         (
             "{metric: heart_rate, above: 170, clear_below: 165, on_gap: {longer_than: 30s}}",
-            "heart rate is above 170/min, until it is below 165/min, where it is measured at least every 30 s",
+            "heart rate is above 170/min (over again below 165/min; only while it is measured at least every 30 s)",
         ),
         ("{changed: cycle_state, of: dryer, to: idle}", "cycle of the dryer changes to Resting"),
         (
