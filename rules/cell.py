@@ -156,12 +156,14 @@ class Cell:
         """The state, with what came since the last step taken in."""
         self.settle()
         state = self.state
-        passed = [(metric, calm) for metric, calm in self.calm.items() if calm.passed]
-        if not passed:
+        for calm in self.calm.values():
+            if calm.passed:
+                break
+        else:
             return state
         slots = list(state.slots)
-        for metric, calm in passed:
-            for signal in program.quick[metric]:
+        for metric, calm in self.calm.items():
+            for signal in program.quick[metric] if calm.passed else ():
                 _refresh(signal, slots, calm, self.subject.zone)
         return msgspec.structs.replace(state, clock=self.clock, slots=tuple(slots), due=UNTOLD)
 

@@ -154,7 +154,7 @@ class Engine:
                     cell.keep(running.program)
             else:
                 cell.around, stepped = watch.around, True
-                decisions += self._step(running, cell, Heard(sample, watch.around.origin), now)
+                decisions += self._move(running, cell, Heard(sample, watch.around.origin), now)
         if not (passed or stepped):
             watch.look(at)
         return decisions
@@ -166,7 +166,7 @@ class Engine:
             for subject in around.scopes(running.kind):
                 cell = running.cells.get(subject.id)
                 while cell is not None and cell.due is not None and cell.due < at and cell.place < self._place:
-                    decisions += self._pass(running, running.cell(subject), cell.due, now) + self._follow(now)
+                    decisions += self._move(running, running.cell(subject), cell.due, now) + self._follow(now)
                     cell = running.cells.get(subject.id) if running.key in self.running else None
         return decisions
 
@@ -225,7 +225,7 @@ class Engine:
             if (subject := surroundings.subject(running.kind, scope)) is None:
                 continue
             moved = True
-            decisions += self._pass(running, running.cell(subject), at, now) + self._follow(now)
+            decisions += self._move(running, running.cell(subject), at, now) + self._follow(now)
         return moved, decisions
 
     def resume(self, running: Running, cell: Cell) -> None:
@@ -303,7 +303,7 @@ class Engine:
                 cell = self._cell(running, subject)
                 if cell is not None and cell.place < self._place:
                     cell.around = around
-                    decisions += self._step(running, cell, Heard(event, around.origin, depth), now)
+                    decisions += self._move(running, cell, Heard(event, around.origin, depth), now)
         return decisions
 
     def _hear_trait(
@@ -316,22 +316,16 @@ class Engine:
                 cell = self._cell(running, subject)
                 if cell is not None and cell.place < self._place:
                     cell.around = around or cell.around
-                    decisions += self._step(running, cell, Heard(trait, origin, depth), now)
+                    decisions += self._move(running, cell, Heard(trait, origin, depth), now)
         return decisions
 
-    def _step(self, running: Running, cell: Cell, heard: Heard, now: Instant) -> list[Decision]:
-        return self._try(running, cell, lambda situation, state: step(situation, state, heard), now)
-
-    def _pass(self, running: Running, cell: Cell, until: Instant, now: Instant) -> list[Decision]:
-        return self._try(running, cell, lambda situation, state: pass_time(situation, state, until), now)
-
-    def _try(
-        self, running: Running, cell: Cell, move: Callable[[Situation, State], Stepped], now: Instant
-    ) -> list[Decision]:
-        """Move a cell on; a rule that cannot be run is let go."""
+    def _move(self, running: Running, cell: Cell, to: Heard | Instant, now: Instant) -> list[Decision]:
+        """Move a cell on, to a change or a time; a rule that cannot be run is let go."""
         try:
             before = cell.current(running.program)
-            return self._settle(running, cell, before, move(Situation(running.program, cell.subject, now), before))
+            situation = Situation(running.program, cell.subject, now)
+            stepped = pass_time(situation, before, to) if isinstance(to, int) else step(situation, before, to)
+            return self._settle(running, cell, before, stepped)
         except Exception as error:  # noqa: BLE001  (whatever one rule does, the others go on; whoever hears of it has the error)
             self.drop(running.key)
             self.on_break(running, error)
