@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
 
+import msgspec
+
 from devices.command import Command
 from devices.sample import MINUTE, Event, Instant
 from hub.registry import Entry, Registry
@@ -42,8 +44,9 @@ class TraitChange:
 
 @dataclass(frozen=True, slots=True)
 class Effects:
-    """Everything that some decisions lead to."""
+    """Everything that some decisions lead to. The `decisions` are those, with what reaches nobody noted in them."""
 
+    decisions: list[Decision] = field(default_factory=list)
     commands: list[tuple[Command, str]] = field(default_factory=list)
     deliveries: list[Delivery] = field(default_factory=list)
     traits: list[TraitChange] = field(default_factory=list)
@@ -54,21 +57,45 @@ def effects_of(decisions: Sequence[Decision], registry: Registry) -> Effects:
     """What decisions lead to, in order. The same decision leads to the same ids."""
     effects = Effects()
     for decision in decisions:
-        if decision.shadow:
-            continue
-        for number, action in enumerate(decision.actions):
-            match action["kind"]:
-                case "command":
-                    effects.commands.extend(_command(decision, number, action, registry))
-                case "trait":
-                    effects.traits.append(_trait(decision, action))
-                case "timer" | "recommend":
-                    pass  # the engine has told the rule; the recommender chooses
-                case "event":
-                    effects.events.append(_event(decision, number, registry))
-                case _:
-                    effects.deliveries.extend(_deliveries(decision, number, action, registry))
+        missed = (
+            set()
+            if decision.shadow
+            else {
+                number
+                for number, action in enumerate(decision.actions)
+                if not _take(effects, decision, number, action, registry)
+            }
+        )
+        effects.decisions.append(_noted(decision, missed) if missed else decision)
     return effects
+
+
+def _take(effects: Effects, decision: Decision, number: int, action: dict[str, Any], registry: Registry) -> bool:
+    """Add what one action leads to; whether it reaches anything."""
+    match action["kind"]:
+        case "command":
+            commands = list(_command(decision, number, action, registry))
+            effects.commands.extend(commands)
+            return bool(commands)
+        case "trait":
+            effects.traits.append(_trait(decision, action))
+        case "timer" | "recommend":
+            pass  # the engine has told the rule; the recommender chooses
+        case "event":
+            effects.events.append(_event(decision, number, registry))
+        case _:
+            deliveries = list(_deliveries(decision, number, action, registry))
+            effects.deliveries.extend(deliveries)
+            return bool(deliveries)
+    return True
+
+
+def _noted(decision: Decision, missed: set[int]) -> Decision:
+    """A decision of which some actions reach nobody."""
+    actions = [
+        action | {"reached": False} if number in missed else action for number, action in enumerate(decision.actions)
+    ]
+    return msgspec.structs.replace(decision, actions=actions)
 
 
 def _command(

@@ -360,7 +360,7 @@ class Pipeline:
         if events := effects.events:
             self._insist(lambda: self._telemetry.append(events))
         return Turn(
-            decisions,
+            effects.decisions,
             effects.commands,
             deliveries=effects.deliveries,
             traits=effects.traits,

@@ -67,12 +67,17 @@ class TracesPanel:
     def _firing(self, row: DecisionRow, why: WhyNot) -> str:
         say = self._say
         clauses = " · ".join(why.clause(msgspec.convert(each, Clause)) for each in row.clauses)
-        shadow = f" · {say('why.in_shadow')}" if row.shadow else ""
+        notes = [clauses, *([say("why.in_shadow")] if row.shadow else []), *self._unreached(row)]
         because = say("why.cleared") if row.level == "clear" else row.because.get(say.language, "")
         when = moment(row.observed_at, self._regarded.zone, now(), say)
         return f"""<div class="firing" data-level="{escape(row.level)}"><span class="level {escape(row.level)}">
           {escape(level_word(row.level, say))}</span><span>{escape(because)}
-          <small>{escape(when)} · {escape(clauses + shadow)}</small></span></div>"""
+          <small>{escape(" · ".join([when, *filter(None, notes)]))}</small></span></div>"""
+
+    def _unreached(self, row: DecisionRow) -> list[str]:
+        """What of an answer reached nobody."""
+        kinds = dict.fromkeys(action["kind"] for action in row.actions if action.get("reached") is False)
+        return [self._say(f"why.unreached.{kind}") for kind in kinds]
 
     def _why(self) -> WhyNot:
         regarded = self._regarded

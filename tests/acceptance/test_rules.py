@@ -708,6 +708,15 @@ def test_a_call_that_is_refused_is_dead_until_it_is_sent_again(api, hub, service
     assert api.post("/v1/deliveries/none/retry").status_code == 404
 
 
+def test_what_reaches_nobody_is_noted_with_the_decision(api, hub) -> None:
+    then = "then: [{command: {to: fridge, type: show_menu, args: {title: Eat}}}, {notify: {text: Hello}}]"
+    put(api, "no-fridge", written("no-fridge", f"when: {{metric: heart_rate, above: 150}}\n{then}"))
+    with wearer(api, "nora") as watch:
+        tell(hub, watch, episode(START, 160))
+    told = eventually(lambda: [each for each in traces(api, "no-fridge", "nora")["fired"] if each["level"] == "notice"])
+    assert [action.get("reached") for action in told[0]["actions"]] == [False, None]
+
+
 def test_a_room_opens_for_whose_it_is_and_for_nobody_else(api, hub) -> None:
     for home in ("resort", "guests", "others"):
         add_home(api, home)
