@@ -31,7 +31,8 @@ from rules.language import Rule, Written
 from rules.made import NOTHING, Made
 from rules.program import Program, compile_rule
 from rules.replay import REMEMBERED, replay
-from rules.step import Outcome, Situation, beginning, explain
+from rules.state import Outcome, Situation, beginning
+from rules.step import explain
 from rules.subject import Subject
 from rules.view import Clause
 

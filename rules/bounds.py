@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from devices.sample import Value
 from rules import conditions
-from rules.conditions import Term
+from rules.terms import Term
 from rules.view import Truth, View
 
 Band = tuple[float, float]

@@ -13,8 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from devices import located
 from devices.sample import DAY
-from rules.conditions import Clock, RoleName
 from rules.durations import Duration
+from rules.terms import Clock, RoleName
 from rules.words import Words
 
 CATALOGUE_ID = r"^[a-z][a-z0-9-]{0,30}$"

@@ -11,7 +11,7 @@ from rules.chain import tells
 from rules.program import RESTLESS, Program
 from rules.signal import Signal
 from rules.signals import Level
-from rules.step import UNTOLD, Heard, Outcome, Phase, State, beginning
+from rules.state import UNTOLD, Heard, Outcome, Phase, State, beginning
 from rules.subject import Subject
 from rules.surroundings import Around
 

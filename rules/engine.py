@@ -20,7 +20,8 @@ from rules.chain import DEPTH_LIMIT, FOLLOW_LIMIT, MADE_BY_RULE, is_heard, links
 from rules.consent import SERVICE, Grants
 from rules.decision import Decision
 from rules.program import NEVER, RESTLESS, Program
-from rules.step import Heard, Outcome, Situation, State, Stepped, horizon, pass_time, step
+from rules.state import Heard, Outcome, Situation, State, Stepped
+from rules.step import horizon, pass_time, step
 from rules.subject import Origin, Subject
 from rules.surroundings import Around, Surroundings, alone
 from rules.view import TraitSet, View

@@ -12,6 +12,7 @@ from devices.model import EventSpec, Metric
 from devices.sample import DAY, HOUR, Instant
 from rules import conditions as c
 from rules.language import Rule
+from rules.terms import Term
 from rules.where import DAYS_AHEAD, Where, compared, fields_of
 
 _LONGEST: dict[str, Instant] = {"day": 25 * HOUR, "week": 7 * DAY + HOUR}
@@ -77,7 +78,7 @@ class Impossible:
         below = self.constant(condition.below)
         if below is not None and below <= 0:
             yield (*path, "below"), "never true: there are none or more"
-        equals = self.constant(condition.equals) if isinstance(condition.equals, c.Term) else None
+        equals = self.constant(condition.equals) if isinstance(condition.equals, Term) else None
         if equals is not None and (equals < 0 or equals != int(equals)):
             yield (*path, "equals"), f"never true: there are never {equals:g}"
 
@@ -135,7 +136,7 @@ class Impossible:
                     yield _Range(("not", *each.path), each.high, math.inf, closed=not each.closed)
             return
         above, below = self.constant(part.above), self.constant(part.below)
-        equals = self.constant(part.equals) if isinstance(part.equals, c.Term) else None
+        equals = self.constant(part.equals) if isinstance(part.equals, Term) else None
         if above is not None and part.clear_below is None:
             yield _Range(("above",), above, math.inf)
         if below is not None and part.clear_above is None:
@@ -182,7 +183,7 @@ class Impossible:
         if below is not None and below <= metric.low:
             yield (*path, "below"), f"never true: {metric.name} is {metric.low:g} to {metric.high:g}"
 
-    def constant(self, term: c.Term | None) -> float | None:
+    def constant(self, term: Term | None) -> float | None:
         """What a limit is, as far as that can be told beforehand."""
         if term is None:
             return None
@@ -191,7 +192,7 @@ class Impossible:
         given = self._rule.inputs.get(term.input)
         return None if given is None or isinstance(given.default, str) else given.default + term.offset
 
-    def difference(self, one: c.Term | None, other: c.Term | None) -> float | None:
+    def difference(self, one: Term | None, other: Term | None) -> float | None:
         """How far one limit is over another, as far as that can be told beforehand."""
         if one is None or other is None:
             return None

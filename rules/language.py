@@ -22,8 +22,9 @@ from devices.located import Lines
 from devices.zones import zones
 from rules import conditions
 from rules.catalogue import CATALOGUE_ID, Tag
-from rules.conditions import Condition, EventName, MetricName, Part, RoleName
+from rules.conditions import Condition, Part
 from rules.durations import Duration
+from rules.terms import EventName, MetricName, RoleName
 from rules.words import Text, Words, blanks
 
 CLEAR = "clear"

@@ -13,15 +13,17 @@ from devices.sample import Instant
 from rules import conditions as c
 from rules.bounds import Test, compile_bounds
 from rules.chain import Link
+from rules.days import Days
 from rules.language import Action, Rule
 from rules.logic import Held, Joined, Total
 from rules.moments import Change, Countdown, Crossing, Happening, Omission, Succession, Timetable
 from rules.signal import Signal
 from rules.signals import Absence, Clockwork, Level, Trait, Whereabouts
 from rules.subject import Subject, fact
+from rules.terms import Term
 from rules.view import OFFLINE, TraitSet, View, at_least, every, negation, some, timer_of
 from rules.where import Where
-from rules.windows import Amount, Days
+from rules.windows import Amount
 
 LATENESS: Instant = 2_000
 """How long a rule about a home or place, which many devices tell of, waits for what is on its way, unless it says otherwise."""
@@ -89,7 +91,7 @@ class Program:
         """Which rule."""
         return self.rule.id
 
-    def number(self, term: c.Term, subject: Subject, at: Instant) -> float | None:
+    def number(self, term: Term, subject: Subject, at: Instant) -> float | None:
         """A limit for a scope at a time; `None` if a fact it depends on is not known."""
         if term.input is None:
             return term.offset

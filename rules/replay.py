@@ -19,7 +19,8 @@ from rules.cell import Cell
 from rules.chain import DEPTH_LIMIT, FOLLOW_LIMIT, MADE_BY_RULE, Link, links
 from rules.decision import Decision
 from rules.program import NEVER, RESTLESS, Program
-from rules.step import Heard, Situation, State, Stepped, beginning, horizon, pass_time, step
+from rules.state import Heard, Situation, State, Stepped, beginning
+from rules.step import horizon, pass_time, step
 from rules.subject import Origin, Subject
 from rules.view import View
 

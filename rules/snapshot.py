@@ -17,7 +17,7 @@ from devices.sample import Event, Sample
 from rules.cell import Bucket, Cell, Running
 from rules.engine import Engine
 from rules.program import Program
-from rules.step import Heard, Outcome, State
+from rules.state import Heard, Outcome, State
 from rules.subject import Origin, Subject
 from rules.surroundings import Around
 from rules.view import TraitSet

@@ -11,115 +11,23 @@ than the newest by more than the rule's lateness, is late: stored, not acted on.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
-from enum import StrEnum
-from hashlib import sha256
 from typing import Any, NamedTuple
 
 import msgspec
 
-from devices.sample import DAY, Event, Instant, Sample
-from rules.conditions import Term
+from devices.sample import DAY, Instant
 from rules.decision import Decision
-from rules.language import CLEAR, Action
+from rules.language import CLEAR
 from rules.logic import Held
 from rules.program import Program
-from rules.subject import Origin, Subject
-from rules.view import Change, Clause, View
-from rules.words import Text, duration, fill, filled
+from rules.state import UNTOLD, Heard, Looked, Outcome, Phase, Situation, State, Stepped
+from rules.verdict import clauses_of, decide
+from rules.view import Clause, View
 
 STEPS_LIMIT = 10_000
 """How many times the clock alone may move one scope on between two changes; what is older is left out."""
 WAITING_LIMIT = 1_000
 """How many changes may wait for others that come before them; beyond that the oldest are taken without waiting longer."""
-
-
-UNTOLD: Instant = -1
-
-
-class Phase(StrEnum):
-    """Where a rule stands in a scope."""
-
-    INACTIVE = "inactive"
-    PENDING = "pending"
-    FIRING = "firing"
-
-
-class Outcome(StrEnum):
-    """What came of looking at a rule once."""
-
-    FIRED = "fired"
-    CLEARED = "cleared"
-    FIRING = "firing"
-    PENDING = "pending"
-    COOLING = "cooling"
-    FALSE = "false"
-    UNKNOWN = "unknown"
-    LATE = "late"
-    NOT_ALLOWED = "not_allowed"
-    CUT = "cut"
-    """It fired, and what would have come of that in other rules was cut: they set each other off for ever."""
-
-
-class Heard(NamedTuple):
-    """A change and where it came from; `depth` is how many rules set each other off before it."""
-
-    change: Change
-    origin: Origin
-    depth: int = 0
-
-    @property
-    def at(self) -> Instant:
-        """When it was observed."""
-        return self.change.observed_at
-
-
-class State(msgspec.Struct, frozen=True, gc=False, eq=False):
-    """What one rule remembers of one scope.
-
-    `clock` is the time up to which everything is decided. `fired_held` is for how long the condition had been true when the
-    rule fired, `rung` how many steps of the ladder are done. `waiting` are changes that others may still come before.
-    """
-
-    slots: tuple[Any, ...]
-    clock: Instant = 0
-    newest: Instant = 0
-    phase: Phase = Phase.INACTIVE
-    fired_at: Instant = 0
-    fired_held: Instant = 0
-    rung: int = 0
-    quiet_until: Instant = 0
-    again: int = 0
-    """How many episodes began at the very instant at which this one did, before it."""
-    depth: int = 0
-    """How many rules had set each other off when it met the last change: what comes of it later follows from that too."""
-    waiting: tuple[Heard, ...] = ()
-    due: Instant | None = UNTOLD
-    """When something is due, worked out once and kept; nothing that `step` depends on, and no part of what is remembered."""
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, State) and all(
-            getattr(self, name) == getattr(other, name) for name in self.__struct_fields__ if name != "due"
-        )
-
-    __hash__ = None  # type: ignore[assignment]
-
-
-class Looked(NamedTuple):
-    """What came of one evaluation: of the state before it and the change it met, or none but the clock."""
-
-    at: Instant
-    outcome: Outcome
-    state: State
-    heard: Heard | None
-
-
-class Stepped(NamedTuple):
-    """What a step comes to; every evaluation of it, oldest first."""
-
-    state: State
-    decisions: list[Decision]
-    looked: list[Looked]
 
 
 class _Met(NamedTuple):
@@ -128,19 +36,6 @@ class _Met(NamedTuple):
     state: State
     decisions: list[Decision]
     outcome: Outcome
-
-
-class Situation(NamedTuple):
-    """What does not change during a step: the program, whom it is about, and the hub's time, which only stamps decisions."""
-
-    program: Program
-    subject: Subject
-    now: Instant
-
-
-def beginning(program: Program, at: Instant = 0) -> State:
-    """What a rule remembers of a scope it has not met."""
-    return State(tuple(signal.start for signal in program.signals), clock=at)
 
 
 def step(situation: Situation, state: State, heard: Heard) -> Stepped:
@@ -169,7 +64,7 @@ def explain(situation: Situation, state: State, heard: Heard | None, at: Instant
     """How every condition stood when `state` met a change, for those who ask why."""
     view = _view(situation, state, at, heard)
     situation.program.root.truth(view)
-    return _clauses(situation.program, view)
+    return clauses_of(situation.program, view)
 
 
 class Horizon(NamedTuple):
@@ -302,7 +197,7 @@ def _strike(situation: Situation, state: State, view: View, *, truth: bool | Non
         return _Met(state, [], Outcome.COOLING)
     after = _replace(state, fired_at=at, quiet_until=at + program.cooldown)
     decisions = [
-        _decide(situation, after, view, level=rung.level, actions=rung.actions, rung=place)
+        decide(situation, after, view, level=rung.level, actions=rung.actions, rung=place)
         for place, rung in enumerate(program.ladder, start=1)
     ]
     return _Met(after, decisions, Outcome.FIRED)
@@ -325,7 +220,7 @@ def _settle(situation: Situation, state: State, view: View) -> _Met:
     """The condition is false: an episode is over."""
     program, at = situation.program, view.at
     over = _replace(state, rung=0, quiet_until=at + program.cooldown)
-    decided = _decide(situation, state, view, level=CLEAR, actions=program.when_clear or (), rung=state.rung)
+    decided = decide(situation, state, view, level=CLEAR, actions=program.when_clear or (), rung=state.rung)
     return _Met(over, [decided], Outcome.CLEARED)
 
 
@@ -344,101 +239,8 @@ def _climb(situation: Situation, state: State, view: View) -> _Met:
     while state.rung < len(program.ladder) and held - state.fired_held >= program.ladder[state.rung].after:
         rung = program.ladder[state.rung]
         state = _replace(state, rung=state.rung + 1)
-        decisions.append(_decide(situation, state, view, level=rung.level, actions=rung.actions, rung=state.rung))
+        decisions.append(decide(situation, state, view, level=rung.level, actions=rung.actions, rung=state.rung))
     return _Met(state, decisions, Outcome.FIRED if decisions else Outcome.FIRING)
-
-
-def _decide(
-    situation: Situation, state: State, view: View, *, level: str, actions: Sequence[Action], rung: int
-) -> Decision:
-    program, subject, now = situation
-    key = f"{program.id}|{program.version}|{subject.id}|{state.fired_at}|{level}|{rung}"
-    if program.moment:
-        key += f"|{_name(view.change)}"
-    if state.again:
-        key += f"|{state.again}"
-    clauses = _clauses(program, view)
-    lasted = view.at - state.fired_at + state.fired_held if level == CLEAR else None
-    known = _known(situation, view, clauses, lasted=lasted)
-    return Decision(
-        id=sha256(key.encode()).hexdigest()[:32],
-        rule=program.id,
-        version=program.version,
-        kind=program.rule.scope.each,
-        scope=subject.id,
-        source=view.origin.source if view.origin else "",
-        level=level,
-        observed_at=view.at,
-        decided_at=now,
-        because=_said(program.rule.because, known),
-        clauses=tuple(clauses),
-        actions=[_action(action, known) for action in actions],
-        depth=view.depth,
-    )
-
-
-def _name(change: Change | None) -> str:
-    """What tells a change from others of the same instant."""
-    match change:
-        case Event():
-            return f"{change.source}/{change.id}"
-        case Sample():
-            return f"{change.source}/{change.metric}"
-        case _:
-            return ""
-
-
-def _action(action: Action, known: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    asked = action.asked
-    assert asked is not None
-    written: dict[str, Any] = {"kind": action.kind} | asked.model_dump(mode="json", exclude_none=True)
-    if (spoken := action.notify or action.award) is not None:
-        return written | {"text": _said(spoken.text, known)}
-    return written | {key: filled(written[key], known["en"]) for key in ("data", "body", "args") if key in written}
-
-
-def _clauses(program: Program, view: View) -> list[Clause]:
-    """How every condition stood, each with for how long it had been so where that is asked for."""
-    clauses: dict[int, Clause] = {}
-    for signal in program.signals:
-        if isinstance(signal, Held):
-            inside = clauses.get(signal.inside[0].slot)
-            if inside is not None and inside.held is None:
-                clauses[signal.inside[0].slot] = msgspec.structs.replace(inside, held=signal.held(view.slots, view.at))
-        elif (clause := signal.clause(view, view.truths.get(signal.slot))) is not None:
-            of = getattr(signal, "of", None)
-            clauses[signal.slot] = clause if of is None else msgspec.structs.replace(clause, of=of)
-    return list(clauses.values())
-
-
-def _known(
-    situation: Situation, view: View, clauses: list[Clause], *, lasted: Instant | None
-) -> dict[str, dict[str, Any]]:
-    """What words can be filled with, by language; `lasted` is how long an episode that is over went on."""
-    program, subject = situation.program, situation.subject
-    main = next((clause for clause in clauses if clause.value is not None), clauses[0] if clauses else None)
-    values: dict[str, Any] = {clause.name: clause.value for clause in clauses}
-    for name in program.rule.inputs:
-        values[name] = program.number(Term(name, 0.0), subject, view.at)
-    if isinstance(view.change, Event):
-        values |= view.change.data
-    if main is not None:
-        values |= {"value": main.value, "limit": main.limit}
-    if lasted is not None:
-        held: Instant | None = lasted
-    elif isinstance(program.root, Held):
-        held = program.root.held(view.slots, view.at)
-    else:
-        held = main.held if main else None
-    return {
-        language: values | {"held": None if held is None else duration(held, language)}
-        for language in program.rule.because.model_dump()
-    }
-
-
-def _said(text: Text, known: dict[str, dict[str, Any]]) -> dict[str, str]:
-    """Words, filled."""
-    return {language: fill(words, known[language]) for language, words in text.model_dump().items()}
 
 
 def _observed_at(heard: Heard) -> Instant:

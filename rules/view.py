@@ -9,8 +9,8 @@ import msgspec
 
 from devices.sample import Event, Instant, Sample
 from rules import calendar
-from rules.conditions import Term
 from rules.subject import Origin, Subject
+from rules.terms import Term
 from rules.where import DAYS_AHEAD, Where
 
 Truth: TypeAlias = bool | None

@@ -20,6 +20,7 @@ from rules.impossible import Impossible
 from rules.language import FACTS, OTHERS, Action, Input, Rule
 from rules.made import NOTHING, Made
 from rules.program import ZONE_EVENTS
+from rules.terms import Term
 from rules.unheard import Unheard
 from rules.view import OFFLINE
 from rules.words import blanks, texts
@@ -378,12 +379,12 @@ class _Checker:
         return f"no device model{f' {of!r}' if of else ''} has the metric {name!r}; there are {', '.join(close)}"
 
 
-def _terms(condition: Any) -> Iterator[tuple[str, c.Term]]:
+def _terms(condition: Any) -> Iterator[tuple[str, Term]]:
     if isinstance(condition, c.Bounds):
         yield from condition.terms()
         return
     for name in ("rises_above", "falls_below", "rearm_below", "rearm_above", "drifts_by", "above", "below"):
-        if isinstance(term := getattr(condition, name, None), c.Term):
+        if isinstance(term := getattr(condition, name, None), Term):
             yield name, term
 
 

@@ -21,7 +21,7 @@ from hub.runtime import Hub
 from hub.store.tables import DecisionRow, RuleRow, RuleVersionRow
 from rules import language
 from rules.decision import Decision
-from rules.step import Outcome
+from rules.state import Outcome
 
 router = APIRouter(prefix="/v1", tags=["rules"])
 

@@ -9,10 +9,10 @@ from api.web.catalogue import Catalogue
 from api.web.things import Things, amount
 from devices.sample import Instant
 from hub.catalogue import load_catalogues
-from rules.conditions import Term
 from rules.language import Action, CommandAction
 from rules.program import Program
 from rules.subject import Subject
+from rules.terms import Term
 from rules.words import blanks, duration, fill
 
 

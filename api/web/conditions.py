@@ -12,6 +12,7 @@ from devices.sample import Instant
 from rules import conditions as c
 from rules.program import Program
 from rules.subject import Subject
+from rules.terms import Term
 from rules.words import duration
 
 _DAYS = {"0": "sun", "1": "mon", "2": "tue", "3": "wed", "4": "thu", "5": "fri", "6": "sat", "7": "sun"}
@@ -35,7 +36,7 @@ class Spoken:
         notes = "; ".join(self._notes(written)) if isinstance(written, c.Threshold) else ""
         return self._say("when.noted", what=said, notes=notes) if notes else said
 
-    def limit(self, term: c.Term | None, metric: Metric | None) -> str:
+    def limit(self, term: Term | None, metric: Metric | None) -> str:
         """A limit; where it hangs on what is not known of somebody, what it hangs on."""
         if term is None:
             return "–"
@@ -161,7 +162,7 @@ class Spoken:
             low, high = (self.limit(term, metric) for term in written.between)
             return self._say("when.between", name=name, low=low, high=high)
         equals = written.equals
-        if isinstance(equals, c.Term):
+        if isinstance(equals, Term):
             return self._say("when.equals", name=name, value=self.limit(equals, metric))
         states = self._things.values([equals] if isinstance(equals, str) else equals or [])
         return self._say("when.equals", name=name, value=states)

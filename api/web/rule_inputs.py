@@ -11,8 +11,8 @@ from api.web.frame import markup
 from api.web.regarded import Regarded
 from api.web.things import amount
 from devices.errors import HubError
-from rules.conditions import Term
 from rules.language import Input
+from rules.terms import Term
 
 
 class InputsPanel:

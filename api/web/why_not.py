@@ -9,7 +9,7 @@ from hub.rulebook import Trace
 from rules.conditions import Daily, Threshold, walk
 from rules.logic import Held
 from rules.program import Program
-from rules.step import Outcome
+from rules.state import Outcome
 from rules.view import Clause
 from rules.words import duration
 

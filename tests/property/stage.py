@@ -15,7 +15,8 @@ from rules.engine import Engine
 from rules.made import Made, Of, Setting
 from rules.program import compile_rule
 from rules.replay import history, replay
-from rules.step import Heard, Situation, beginning, pass_time, step
+from rules.state import Heard, Situation, beginning
+from rules.step import pass_time, step
 from rules.subject import Origin, Subject
 from rules.surroundings import Around
 from rules.view import OFFLINE

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from devices.sample import DAY, HOUR, MINUTE, SECOND, Event, Sample
 from rules import bounds
-from rules.conditions import Term
 from rules.engine import Engine
 from rules.language import CLEAR
+from rules.terms import Term
 from rules.view import TraitSet
 from rules.windows import Amount
 from tests.property.stage import NOW, PERSON, START, begun, feed, pairs, rule, tick

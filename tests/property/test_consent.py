@@ -16,7 +16,8 @@ from rules.consent import RECOMMEND, SERVICE
 from rules.engine import Engine
 from rules.program import compile_rule
 from rules.replay import history, replay
-from rules.step import Heard, Situation, beginning, pass_time, step
+from rules.state import Heard, Situation, beginning
+from rules.step import pass_time, step
 from rules.view import TraitSet
 from tests.property.stage import (
     AROUND,

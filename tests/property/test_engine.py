@@ -15,7 +15,8 @@ from rules import snapshot
 from rules.chain import DEPTH_LIMIT
 from rules.engine import Engine
 from rules.language import CLEAR
-from rules.step import Outcome, Situation, explain
+from rules.state import Outcome, Situation
+from rules.step import explain
 from rules.view import OFFLINE, TraitSet
 from tests.property.stage import (
     AROUND,

@@ -10,7 +10,7 @@ from rules import language
 from rules.cell import Cell
 from rules.engine import Engine
 from rules.program import compile_rule
-from rules.step import Outcome
+from rules.state import Outcome
 from rules.subject import Origin, Subject
 from rules.surroundings import Around
 from tests.harness import ROOT

@@ -13,7 +13,7 @@ from hub.catalogue import load_models, load_packs
 from hub.rulebook import Trace
 from rules import language
 from rules.program import Program, compile_rule
-from rules.step import Outcome
+from rules.state import Outcome
 from rules.view import Clause
 from tests.rule_texts import NEW_YEAR_2026, about
 

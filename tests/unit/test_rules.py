@@ -10,12 +10,13 @@ import pytest
 from devices.errors import ModelInvalid
 from devices.sample import Event, Sample
 from rules import consent, durations
-from rules.conditions import Term
 from rules.engine import Engine
 from rules.program import compile_rule
 from rules.rehearsal import Stage, rehearse
-from rules.step import Heard, Situation, beginning, step
+from rules.state import Heard, Situation, beginning
+from rules.step import step
 from rules.subject import Origin, Subject, age, recommended_max_heart_rate
+from rules.terms import Term
 from rules.where import Where
 from tests.rule_texts import DESIGN, MODELS, NEW_YEAR_2026, about, changed, faults, read
 
