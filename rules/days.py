@@ -86,7 +86,9 @@ class Days(Signal):
             view.slots[self.slot] = (*(days[:-1] if today else days), grown)[-DAYS_KEPT:]
 
     def stands(self, view: View) -> Truth:
-        known = self._complete(view)
+        known, yesterday = self._complete(view), self._ordinal(view.at, view.subject.zone) - 1
+        if yesterday not in known:
+            return None
         if self.rises is not None:
             return _in_a_row(known, self.rises, up=True)
         if self.falls is not None:
@@ -95,8 +97,7 @@ class Days(Signal):
             drift, limit = _drift(known), view.number(self.drifts_by)
             return None if drift is None or limit is None else drift > limit
         assert self.test is not None
-        yesterday = self._ordinal(view.at, view.subject.zone) - 1
-        return self.test.judge(known.get(yesterday), None, view)
+        return self.test.judge(known[yesterday], None, view)
 
     def due(self, slots: Sequence[Any], after: Instant, zone: str) -> Instant | None:
         return self._end(after, zone) if slots[self.slot] else None
