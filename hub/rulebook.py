@@ -173,7 +173,10 @@ class Rulebook:
 
     def shadow(self, rule_id: str, version: str | None, *, by: str) -> RuleRow:
         """Run a version in the shadow of the one that is on, or none any more. Raises `NotFound` or `ModelInvalid`."""
-        before = self._store.rule(rule_id).shadow
+        row = self._store.rule(rule_id)
+        before = row.shadow
+        if version is not None and version == row.active:
+            raise Conflict(f"{version} is the version that is on; it would only do the same again")
         program = self.program(rule_id, version) if version is not None else None
         what = "shadowed" if program is not None else "unshadowed"
         row = self._store.switch(rule_id, what=what, version=version, by=by, now=_now())

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import signal
 import sys
+import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -19,6 +22,8 @@ if TYPE_CHECKING:
     from hub.past import Past
     from rules.decision import Decision
     from rules.language import Written
+    from rules.replay import History
+    from rules.subject import Subject
 
 ROWS_LIMIT = 1_000
 """Firings that a table shows; the counts are of all."""
@@ -195,8 +200,6 @@ def _replay(files: Sequence[Path], asked: Asked) -> int:
 
 def _past() -> Any:
     """What the hub has stored."""
-    import contextlib
-
     from hub.data_dir import Busy
     from hub.past import open_past
     from hub.settings import load
@@ -236,19 +239,41 @@ def _meet(past: Past, written: Written, asked: Asked, models: dict[str, Model]) 
         raise Invalid(f"there is no {program.rule.scope.each} {', '.join(unknown)}")
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     decisions: list[Decision] = []
-    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as bar:
+    with (
+        Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as bar,
+        _noting_interrupts() as interrupted,
+    ):
         task = bar.add_task(written.file, total=len(subjects))
+
+        def past_of(subject: Subject, known: Instant) -> History:
+            if interrupted():
+                raise KeyboardInterrupt
+            return past.histories.of(program, subject, since=known, until=asked.until)
+
         found = replay_all(
             written.rule,
             subjects,
-            lambda subject, known: past.histories.of(program, subject, since=known, until=asked.until),
+            past_of,
             since=asked.since,
             until=min(asked.until, time.time_ns() // 1_000_000),
         )
         for each in found:
             decisions += each.decisions
             bar.advance(task)
+            if interrupted():
+                raise KeyboardInterrupt
     return decisions
+
+
+@contextlib.contextmanager
+def _noting_interrupts() -> Iterator[Callable[[], bool]]:
+    """Whether an interrupt came: nobody is torn out of reading a store by it."""
+    came = threading.Event()
+    before = signal.signal(signal.SIGINT, lambda *_: came.set())
+    try:
+        yield came.is_set
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _show(found: Sequence[list[Decision]]) -> None:

@@ -63,7 +63,10 @@ def _cron(written: str) -> str:
 
 Limit = Annotated[
     Term,
-    BeforeValidator(_term, json_schema_input_type=float | Annotated[str, Field(pattern=r"^\$[a-z][a-z0-9_]*(\s*[+-]\s*\d+(\.\d+)?)?$")]),
+    BeforeValidator(
+        _term,
+        json_schema_input_type=float | Annotated[str, Field(pattern=r"^\$[a-z][a-z0-9_]*(\s*[+-]\s*\d+(\.\d+)?)?$")],
+    ),
 ]
 Expression = Annotated[str, AfterValidator(_expression)]
 Clock = Annotated[time, BeforeValidator(_clock, json_schema_input_type=Annotated[str, Field(pattern=r"^\d\d:\d\d$")])]

@@ -332,7 +332,10 @@ class _Checker:
         perhaps = self._words.union(*(self._events[event].fields for event in self._words & self._events.keys()))
         for said in words.values():
             try:
-                strange = {name for name, _ in blanks(said)} - known - perhaps
+                found = list(blanks(said))
+                strange = {name for name, _ in found} - known - perhaps
+                if any(name == "held" and form for name, form in found):
+                    yield path, "held is in words already: {held}"
             except ValueError as error:
                 yield path, str(error)
                 continue

@@ -105,6 +105,7 @@ def months(dots: Dots, *, smooth: Dots, bars: bool, color: str, names: tuple[str
 def firings(dots: Dots, rows: Sequence[Marks], *, name: str, since: int, until: int) -> dict[str, Any]:
     """A metric as a line, and below it, on the same time, a row of marks for each kind of firing."""
     strip, line = 30 * max(1, len(rows)), 150 if dots else 0
+    left = min(130, max(74, 7 * max((len(row.name) for row in rows), default=0)))
     span = {"type": "time", "min": since, "max": until, "axisLine": {"lineStyle": {"color": LINE}}}
     hidden = {"axisLabel": {"show": False}, "axisTick": {"show": False}, "splitLine": {"show": False}}
     shown = {"axisLabel": TEXT | {"hideOverlap": True}, "splitLine": {"show": False}}
@@ -132,8 +133,8 @@ def firings(dots: Dots, rows: Sequence[Marks], *, name: str, since: int, until: 
     return {
         "animation": False,
         "grid": [
-            {"left": 74, "right": 14, "top": 10, "height": line},
-            {"left": 74, "right": 14, "top": line + 18, "height": strip},
+            {"left": left, "right": 14, "top": 10, "height": line},
+            {"left": left, "right": 14, "top": line + 18, "height": strip},
         ],
         "xAxis": [span | hidden | {"gridIndex": 0}, span | shown | {"gridIndex": 1}],
         "yAxis": [
@@ -148,7 +149,7 @@ def firings(dots: Dots, rows: Sequence[Marks], *, name: str, since: int, until: 
                 "type": "category",
                 "gridIndex": 1,
                 "data": [row.name for row in rows],
-                "axisLabel": TEXT | {"width": 66, "overflow": "break"},
+                "axisLabel": TEXT | {"width": left - 8, "overflow": "break"},
                 "axisTick": {"show": False},
                 "splitLine": {"show": True, "lineStyle": {"color": LINE}},
             },

@@ -33,6 +33,7 @@ def _contradictions(text):
         ("strength: 3", "strength: 9", "escalate.1.then.0.command", 15, "outside 1 to 5"),
         ("args: {strength: 3}", "args: {force: 3}", "escalate.1.then.0.command", 15, "'force'"),
         ("above {limit:.0f}", "above {speed}", "because", 20, "cannot fill in {speed}"),
+        ("for {held}", "for {held:.0f}", "because", 20, "in words already"),
         ("heart_rate: 120", "heart_rat: 120", "tests.0.given.0.heart_rat", 23, "'heart_rat'"),
         ("heart_rate: 120", "heart_rate: 900", "tests.0.given.0.heart_rate", 23, "900"),
         ("heart_rate: 120", "event: fainted", "tests.0.given.0.event", 23, "'fainted'"),
