@@ -122,4 +122,4 @@ def test_what_people_s_devices_say_reaches_operators_only_through_a_purpose(hub:
     lines = list(heard.queue)
     assert any("of-operators" in line for line in lines)
     assert any(line == "event: presence" for line in lines)
-    assert not any("187" in line for line in lines)
+    assert not any("heart_rate" in line for line in lines)
