@@ -205,10 +205,9 @@ class Rulebook:
     def _senseless(self, rule: Rule, scope: str, name: str, value: float) -> str | None:
         """What would be wrong with a rule whose inputs are what a household has set and this is what they set now."""
         tuned = {row.input: row.value for row in self._store.tunings() if (row.scope, row.rule_id) == (scope, rule.id)}
+        tuned[name] = value
         inputs = {
-            each: given.model_copy(update={"default": set_to})
-            if (set_to := (tuned | {name: value}).get(each))
-            else given
+            each: given.model_copy(update={"default": tuned[each]}) if each in tuned else given
             for each, given in rule.inputs.items()
         }
         made = self._made()
