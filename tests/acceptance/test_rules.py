@@ -208,7 +208,12 @@ def test_an_input_cannot_be_set_to_what_makes_no_sense(api) -> None:
     text = beat("tuned", 100).replace("range: [40, 220]", "range: [10, 500]")
     put(api, "tuned", text.replace("above: $limit}", "above: $limit, clear_below: 90}"))
     add_person(api, "tuner")
-    for value, said in ((400, "never true"), (80, "clear_below must not be over above"), (0, "limit is 10"), (600, "limit is 10 to 500")):
+    for value, said in (
+        (400, "never true"),
+        (80, "clear_below must not be over above"),
+        (0, "limit is 10"),
+        (600, "limit is 10 to 500"),
+    ):
         answer = api.put("/v1/rules/tuned/inputs/limit", params={"scope": "tuner"}, json={"value": value})
         assert answer.status_code == 422
         assert said in answer.json()["detail"]
