@@ -57,15 +57,8 @@ def effects_of(decisions: Sequence[Decision], registry: Registry) -> Effects:
     """What decisions lead to, in order. The same decision leads to the same ids."""
     effects = Effects()
     for decision in decisions:
-        missed = (
-            set()
-            if decision.shadow
-            else {
-                number
-                for number, action in enumerate(decision.actions)
-                if not _take(effects, decision, number, action, registry)
-            }
-        )
+        actions = [] if decision.shadow else list(enumerate(decision.actions))
+        missed = {number for number, action in actions if not _take(effects, decision, number, action, registry)}
         effects.decisions.append(_noted(decision, missed) if missed else decision)
     return effects
 

@@ -51,7 +51,7 @@ class Engine:
         self._by_trait: dict[str, list[Running]] = {}
         self._watched: dict[tuple[str, str], Watch] = {}
         self._timers: list[tuple[Instant, str, str]] = []
-        self._tellers: list[Running] = []
+        self._heard: list[Running] = []
         self._chains_noted = False
         self.chained = 0
         """How many times rules have set others off, or people decided what they allow: what touches several cells at once."""
@@ -163,7 +163,7 @@ class Engine:
     def _before(self, around: Around, at: Instant, now: Instant) -> list[Decision]:
         """What is due before a change, of rules that others hear, in the scopes it is about: heard before it is met."""
         decisions: list[Decision] = []
-        for running in self._tellers:
+        for running in self._heard:
             for subject in around.scopes(running.kind):
                 cell = running.cells.get(subject.id)
                 while cell is not None and cell.due is not None and cell.due < at and cell.place < self._place:
@@ -250,8 +250,8 @@ class Engine:
 
     def _note_chains(self) -> None:
         """Find out which rules say what others hear, and which hear it."""
-        self._tellers = [each for each in self.running.values() if each.tells and not each.shadow]
-        names = frozenset[str]().union(*(each.tells for each in self._tellers))
+        self._heard = [each for each in self.running.values() if each.tells and not each.shadow]
+        names = frozenset[str]().union(*(each.tells for each in self._heard))
         for each in self.running.values():
             each.hears = not names.isdisjoint(each.program.events | each.program.traits)
         self._chains_noted = True
